@@ -1,0 +1,242 @@
+"""What an import shows, as the specification draws it: summary, overview, plan, result (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from comfydock_core.domain.acquisition import (
+    CodeOrigin,
+    ImportPlan,
+    ImportResult,
+    ModelAcquisitionDecision,
+    ModelAggregate,
+)
+from comfydock_core.domain.criticality import CRITICALITIES
+from comfydock_core.domain.import_summary import ImportSummary, LocalModels
+from comfydock_core.domain.manifest import NodeSource
+from comfydock_core.domain.untrusted import escape_text
+from comfydock_core.importing.report import next_steps
+
+from comfydock_cli.measures import size_text
+
+_SHORT_SOURCES: dict[NodeSource, str] = {"development": "dev", "registry": "registry", "git": "git"}
+_WHAT_RUNS = {
+    "comfyui": "ComfyUI",
+    "registry": "registry node",
+    "git": "git node",
+    "development": "development node",
+    "python-source": "Python package built here",
+    "pickle": "model file",
+}
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 node``, ``2 nodes``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def summary_lines(summary: ImportSummary) -> list[str]:
+    """Draw the first screen: what the bundle is and whom planning and acting will contact."""
+    bundle, manifest = summary.bundle, summary.manifest
+    nodes = ", ".join(
+        f"{len(found)} {word}"
+        for source, word in _SHORT_SOURCES.items()
+        if (found := manifest.nodes_by_source(source))
+    )
+    total = len(manifest.nodes)
+    when = bundle.timestamp[:16].replace("T", " ")
+    hosts = [*map(escape_text, summary.hosts), "the Python package index"]
+    renamed = summary.environment != summary.requested_name
+    return [
+        "📦 Import Summary:",
+        "",
+        f"Source: {escape_text(bundle.environment_name)} (exported {escape_text(when)} UTC)",
+        f"ComfyUI: {manifest.comfyui_version}",
+        f"Python: {manifest.python_version}",
+        f"Exported by: comfydock v{escape_text(bundle.comfydock_version)}",
+        "",
+        "Contents:",
+        f"  • {counted(len(manifest.workflows), 'workflow')}",
+        f"  • {counted(total, 'custom node')}" + (f" ({nodes})" if nodes else ""),
+        f"  • {counted(len(summary.aggregates), 'unique model')} "
+        f"({size_text(summary.total_size)} total)",
+        "",
+        f"Target environment: {summary.environment}",
+        *(
+            [f"⚠ Environment '{summary.requested_name}' exists, using '{summary.environment}'"]
+            if renamed
+            else []
+        ),
+        f"Will contact: {', '.join(hosts)}",
+        *(f"⚠ {escape_text(warning)}" for warning in summary.warnings),
+        "",
+    ]
+
+
+def overview_lines(summary: ImportSummary, local: LocalModels) -> list[str]:
+    """Draw the model overview: how critical, how large, what is here, what must be fetched."""
+    everything = list(summary.aggregates.values())
+    here = [a for a in everything if a.key in local.verified or a.key in local.probable]
+    missing = [a for a in everything if a not in here]
+    lines = [
+        "📦 Model Acquisition Overview:",
+        "",
+        f"{counted(len(everything), 'unique model')} required ({sizes(everything)} total):",
+    ]
+    for criticality in CRITICALITIES:
+        some = [a for a in everything if a.criticality == criticality]
+        if some:
+            title = criticality.capitalize()
+            lines.append(f"  • {title}: {counted(len(some), 'model')} ({sizes(some)})")
+    return [
+        *lines,
+        "",
+        "Local availability:",
+        f"  ✓ {counted(len(here), 'model')} found locally ({sizes(here)})",
+        f"  ⬇ {counted(len(missing), 'model')} to be acquired ({sizes(missing)})",
+        "",
+    ]
+
+
+def strategy_lines(summary: ImportSummary, local: LocalModels) -> list[str]:
+    """Draw the choices of the overview with what each would download."""
+    missing = [
+        a
+        for a in summary.aggregates.values()
+        if a.sources and a.key not in local.verified and a.key not in local.probable
+    ]
+    required = [a for a in missing if a.criticality == "required"]
+    flexible = [a for a in missing if a.criticality != "optional"]
+    return [
+        "Choose acquisition strategy:",
+        f"  [a] Download ALL available ({sizes(missing)})",
+        f"  [r] Download REQUIRED only ({sizes(required)})",
+        f"  [f] Download REQUIRED + FLEXIBLE ({sizes(flexible)})",
+        "  [q] Quit import",
+    ]
+
+
+def sizes(aggregates: Iterable[ModelAggregate]) -> str:
+    """Add up sizes for people."""
+    return size_text(sum(aggregate.total_size for aggregate in aggregates))
+
+
+def plan_lines(plan: ImportPlan) -> list[str]:
+    """Draw the plan: everything that will be done, and all code that will be here afterwards."""
+    lines = ["📋 Acquisition Plan Summary:", "", f"Environment: {plan.environment}", "", "Nodes:"]
+    lines.append(f"  ⬇ Install: {counted(len(plan.nodes_for('install')), 'node')}")
+    if skipped := plan.nodes_for("skip"):
+        names = ", ".join(decision.node.name for decision in skipped)
+        lines.append(f"  ⊗ Skip: {counted(len(skipped), 'node')} ({names})")
+    lines += ["", "Models:", *_model_lines(plan), "", *_code_lines(plan.code)]
+    lines += [f"⚠ {escape_text(warning)}" for warning in plan.warnings]
+    return [*lines, f"Total download: ~{size_text(plan.download_size)}"]
+
+
+def _model_lines(plan: ImportPlan) -> list[str]:
+    lines: list[str] = []
+    downloads, skips = plan.models_for("download"), plan.models_for("skip")
+    existing = plan.models_for("existing")
+    if downloads:
+        title = f"{counted(len(downloads), 'model')} ({_total(plan, downloads)})"
+        lines += [f"  ⬇ Download: {title}", *(_planned(plan, d) for d in downloads)]
+    if skips:
+        lines += [f"  ⊗ Skip: {counted(len(skips), 'model')}", *(_planned(plan, d) for d in skips)]
+    if existing:
+        title = f"{counted(len(existing), 'model')} ({_total(plan, existing)})"
+        lines += [f"  ✓ Found locally: {title}"]
+        lines += [_planned(plan, decision) for decision in existing if decision.reason]
+    return lines or ["  none"]
+
+
+def _total(plan: ImportPlan, decisions: Sequence[ModelAcquisitionDecision]) -> str:
+    return sizes(plan.aggregates[decision.key] for decision in decisions)
+
+
+def _planned(plan: ImportPlan, decision: ModelAcquisitionDecision) -> str:
+    aggregate = plan.aggregates[decision.key]
+    facts: list[str] = [aggregate.criticality]
+    facts += [size_text(aggregate.total_size)] if aggregate.total_size else []
+    facts += [escape_text(decision.reason)] if decision.reason else []
+    return f"    • {escape_text(decision.model.filename)} ({', '.join(facts)})"
+
+
+def _code_lines(code: Sequence[CodeOrigin]) -> list[str]:
+    lines = ["Code that will run on this machine:"]
+    for origin in code:
+        mark = "•" if origin.pinned else "⚠"
+        what = _WHAT_RUNS.get(origin.kind, origin.kind)
+        lines.append(f"  {mark} {what} {escape_text(origin.name)}: {escape_text(origin.detail)}")
+    return [*lines, ""]
+
+
+def result_lines(result: ImportResult, log: str) -> list[str]:
+    """Draw the last screen; it says what is true, in either of its two forms."""
+    title = "✅ Import Complete!" if result.success else "⚠️  Import Complete with Issues"
+    lines = [
+        title,
+        "",
+        f"Environment: {result.environment_name}",
+        "",
+        f"Workflows: {counted(len(result.workflows), 'workflow')} imported",
+        *_workflow_lines(result),
+        "",
+        *_node_result_lines(result),
+        "",
+        *_model_result_lines(result),
+        "",
+    ]
+    if result.success:
+        return [*lines, "Status: Ready to use", "", "Next steps:", *_numbered(next_steps(result))]
+    fixes = next_steps(result)
+    lines += ["Status: NOT ready: something that is required is missing", ""]
+    lines += ["Fix issues after import:", *(f"  {fix}" for fix in fixes), ""] if fixes else []
+    return [*lines, "Review logs for details:", f"  {log}"]
+
+
+def _numbered(steps: Sequence[str]) -> list[str]:
+    return [f"  {number}. {step}" for number, step in enumerate(steps, start=1)]
+
+
+def _workflow_lines(result: ImportResult) -> list[str]:
+    lines: list[str] = []
+    for name in result.workflows:
+        issues = [issue for issue in result.issues if issue.workflow == name]
+        shown = escape_text(f"{name}.json")
+        if issues:
+            lines.append(f"  ⚠ {shown} ({counted(len(issues), 'issue')})")
+            lines += [f"      {escape_text(issue.sentence)}" for issue in issues]
+        else:
+            lines.append(f"  ✓ {shown} (all dependencies satisfied)")
+    return lines
+
+
+def _node_result_lines(result: ImportResult) -> list[str]:
+    total = result.nodes_installed + len(result.nodes_failed) + len(result.nodes_skipped)
+    lines = [f"Custom Nodes: {result.nodes_installed}/{total} installed"]
+    how = {"development": "bundled", "registry": "installed", "git": "cloned"}
+    for source, word in how.items():
+        count = result.node_counts.get(source, 0)
+        if count:
+            lines.append(f"  • {counted(count, f'{source} node')} ({word})")
+    if result.nodes_skipped:
+        lines.append(f"  ⊗ skipped: {', '.join(result.nodes_skipped)}")
+    if result.nodes_failed:
+        lines += ["", "  Failed nodes:"]
+        lines += [f"    ✗ {name} ({escape_text(why)})" for name, why in result.nodes_failed]
+    return lines
+
+
+def _model_result_lines(result: ImportResult) -> list[str]:
+    available = result.models_found_local + result.models_downloaded + result.models_substituted
+    total = available + result.models_skipped + len(result.models_failed)
+    rows = (
+        ("✓", result.models_found_local, f"found locally ({size_text(result.local_size)})"),
+        ("⬇", result.models_downloaded, f"downloaded ({size_text(result.downloaded_size)})"),
+        ("↔", result.models_substituted, "substituted"),
+        ("⊗", result.models_skipped, "skipped"),
+    )
+    lines = [f"Models: {available}/{total} available"]
+    lines += [f"  {glyph} {count} {what}" for glyph, count, what in rows if count]
+    lines += [f"  ✗ {escape_text(name)}: {escape_text(why)}" for name, why in result.models_failed]
+    return lines

@@ -1,0 +1,26 @@
+"""The entry point: help and version at once, everything else by loading what it needs."""
+
+from __future__ import annotations
+
+import sys
+
+from comfydock_cli.command_table import COMMANDS, Command
+from comfydock_cli.help_text import static_help
+
+
+def main(argv: list[str] | None = None, commands: tuple[Command, ...] = COMMANDS) -> int:
+    """Run one command line (``sys.argv`` without the program by default); return the exit code."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    page = static_help(words, commands)
+    if page is None:
+        from comfydock_cli.dispatch import run_command_line
+
+        return run_command_line(words, commands)
+    try:
+        sys.stdout.write(page + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        from comfydock_cli.screen import forget_closed_pipe
+
+        forget_closed_pipe(sys.stdout)
+    return 0

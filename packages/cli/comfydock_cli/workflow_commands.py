@@ -1,0 +1,151 @@
+"""workflow list, resolve, model: what workflows need and how much."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from comfydock_core.domain.criticality import CRITICALITIES, MEANING
+from comfydock_core.domain.untrusted import escape_text
+from comfydock_core.resolution.workflow_analysis import AnalysedModel, AnalysedWorkflow
+from comfydock_core.workspace import environments, workflows
+
+from comfydock_cli.context import Context
+from comfydock_cli.measures import size_text
+from comfydock_cli.result import CommandResult, ErrorItem
+
+
+def list_workflows_arguments(_: ArgumentParser) -> None:
+    """No arguments of its own."""
+
+
+def list_workflows(_: Namespace, context: Context) -> CommandResult:
+    """List ComfyUI's workflows with what they need and lack."""
+    workspace = context.workspace
+    environment = environments.ready_environment(workspace, context.options.env)
+    workspace.scan_models()
+    analysed = workflows.analyse_all(workspace, environment, environment.manifest())
+    lines = [_line(workflow) for workflow in analysed]
+    return CommandResult(
+        command="workflow list",
+        data={"workflows": [_row(workflow) for workflow in analysed]},
+        text="\n".join(lines) or f"No workflow yet: save one in {environment.workflows_path}",
+    )
+
+
+def _line(workflow: AnalysedWorkflow) -> str:
+    issues = workflow.issues()
+    state = f"{len(issues)} open" if issues else "all resolved"
+    count = sum(len(node.nodes) for node in workflow.nodes)
+    glyph = "⚠" if issues else "✓"
+    name = escape_text(workflow.name)
+    return f"{glyph} {name}.json ({count} nodes, {len(workflow.models)} models - {state})"
+
+
+def _row(workflow: AnalysedWorkflow) -> dict[str, Any]:
+    return {
+        "name": workflow.name,
+        "nodes": [{"class": n.node_type, "state": n.state, "pack": n.pack} for n in workflow.nodes],
+        "models": [
+            {
+                "filename": model.entry.filename,
+                "category": model.entry.category,
+                "criticality": model.entry.criticality,
+                "state": model.resolutions[0].state,
+                "hash": model.entry.hash,
+            }
+            for model in workflow.models
+        ],
+        "issues": [issue.sentence for issue in workflow.issues()],
+    }
+
+
+def resolve_workflow_arguments(parser: ArgumentParser) -> None:
+    """NAME."""
+    parser.add_argument("name", metavar="NAME")
+
+
+def resolve_workflow(arguments: Namespace, context: Context) -> CommandResult:
+    """Find what one workflow asks for and record it; exit 3 when something required is open."""
+    workspace = context.workspace
+    environment = environments.ready_environment(workspace, context.options.env)
+    name, _ = workflows.find_workflow(environment, arguments.name)
+    with workspace.lock(environment.name):
+        workspace.scan_models()
+        manifest = environment.manifest()
+        analysed = workflows.analyse_all(workspace, environment, manifest)
+        environment.write_manifest(workflows.with_analysis(workspace, manifest, analysed))
+    found = next(workflow for workflow in analysed if workflow.name == name)
+    issues = found.issues()
+    blocking = [issue for issue in issues if issue.blocking]
+    return CommandResult(
+        command="workflow resolve",
+        data=_row(found),
+        text="\n".join([_line(found), *_node_lines(found), *map(_model_line, found.models)]),
+        status="partial" if blocking else "success",
+        exit_code=3 if blocking else 0,
+        errors=tuple(
+            ErrorItem(code="unresolved", message=i.sentence, subject=i.subject) for i in issues
+        ),
+        next_command=_next(environment.name, found),
+    )
+
+
+def _node_lines(workflow: AnalysedWorkflow) -> list[str]:
+    return [
+        f"  {'✓' if node.state in ('core', 'installed') else '✗'} {escape_text(node.node_type)}: "
+        f"{escape_text('; '.join(node.evidence)) or 'unknown'}"
+        for node in workflow.nodes
+        if node.state != "core"
+    ]
+
+
+def _model_line(model: AnalysedModel) -> str:
+    entry, first = model.entry, model.resolutions[0]
+    glyph = "✓" if entry.status == "resolved" else "✗"
+    size = f", {size_text(model.model.size)}" if model.model else ""
+    others = ", ".join(candidate.model.relative_path for candidate in first.candidates)
+    fits = f"; could be {others}" if others and entry.status != "resolved" else ""
+    return (
+        f"  {glyph} {escape_text(entry.filename)} ({entry.category or 'unknown folder'}{size}, "
+        f"{entry.criticality}): {first.state}, {first.reason}{fits}"
+    )
+
+
+def _next(environment: str, workflow: AnalysedWorkflow) -> str:
+    missing = [node for node in workflow.nodes if node.state in ("missing", "ambiguous")]
+    if missing:
+        return f"comfydock -e {environment} node add {escape_text(missing[0].pack) or 'ID'}"
+    absent = [model for model in workflow.models if model.entry.status != "resolved"]
+    if absent:
+        name = escape_text(absent[0].entry.filename)
+        return (
+            f'comfydock -e {environment} workflow model "{escape_text(workflow.name)}" "{name}" '
+            "--criticality optional"
+        )
+    return f'comfydock -e {environment} commit -m "..."'
+
+
+def set_workflow_model_arguments(parser: ArgumentParser) -> None:
+    """NAME, FILE, --criticality."""
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("file", metavar="FILE", help="the model's file name")
+    parser.add_argument("--criticality", required=True, choices=CRITICALITIES)
+
+
+def set_workflow_model(arguments: Namespace, context: Context) -> CommandResult:
+    """Record how much a workflow depends on a model; it stays so until it is set again."""
+    workspace = context.workspace
+    environment = environments.ready_environment(workspace, context.options.env)
+    name, _ = workflows.find_workflow(environment, arguments.name)
+    with workspace.lock(environment.name):
+        if name not in environment.manifest().workflows:
+            workflows.record_workflows(workspace, environment)
+        workflows.set_criticality(environment, name, arguments.file, arguments.criticality)
+    return CommandResult(
+        command="workflow model",
+        data={"workflow": name, "file": arguments.file, "criticality": arguments.criticality},
+        text=f"✓ {arguments.file} is {arguments.criticality} in {name}: "
+        f"{MEANING[arguments.criticality]}",
+        next_command=f'comfydock -e {environment.name} commit -m "..."',
+    )

@@ -1,0 +1,116 @@
+"""uv.lock as a statement of names, versions and digests; its addresses are never followed.
+
+Format: uv's lock version 1 (https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from packaging.version import InvalidVersion, Version
+
+from comfydock_core.domain.fields import Fields
+from comfydock_core.errors import ManifestError
+
+LOCK_FILE = "uv.lock"
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,200}[A-Za-z0-9])?")
+_HASH = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedPackage:
+    """One package of a lock.
+
+    ``source`` is ``registry``, or ``git``, ``url``, ``path``, ``directory``, ``editable`` with
+    ``address`` saying which. ``hashes`` are the ``sha256:…`` of its files; ``markers`` limit it to
+    some platforms where the lock holds several versions. ``wheels`` counts its built files.
+    """
+
+    name: str
+    version: str
+    source: str
+    address: str = ""
+    hashes: frozenset[str] = frozenset()
+    markers: tuple[str, ...] = ()
+    wheels: int = 0
+
+    @property
+    def pin(self) -> str:
+        """The requirement that allows exactly this version, where its markers hold."""
+        marker = " or ".join(f"({marker})" for marker in self.markers)
+        return f"{self.name}=={self.version}" + (f" ; {marker}" if marker else "")
+
+
+def parse_lock(data: bytes, document: str = LOCK_FILE) -> tuple[LockedPackage, ...]:
+    """Read every package but the project itself; ManifestError names what is wrong."""
+    try:
+        root = Fields(tomllib.loads(data.decode()), "", document)
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"`{document}` cannot be read as a lock", subject=document) from error
+    if root.integer("version", 0) != 1:
+        raise root.wrong("version", "is not 1: another uv wrote this lock")
+    packages = (_package(fields) for fields in root.tables("package"))
+    return tuple(package for package in packages if package.source != "virtual")
+
+
+def _package(fields: Fields) -> LockedPackage:
+    source = fields.table("source")
+    kind = next((key for key, _ in source.items()), "")
+    wheels = tuple(fields.tables("wheels"))
+    files = (*wheels, *((fields.table("sdist"),) if fields.has("sdist") else ()))
+    version = fields.text("version", "0")
+    try:
+        Version(version)
+    except InvalidVersion as error:
+        raise fields.wrong("version", "is no version") from error
+    return LockedPackage(
+        name=fields.text("name", form=_NAME),
+        version=version,
+        source=kind,
+        address="" if kind in ("registry", "virtual") else source.text(kind, ""),
+        hashes=frozenset(file.text("hash", form=_HASH) for file in files if file.has("hash")),
+        markers=fields.strings("resolution-markers"),
+        wheels=len(wheels),
+    )
+
+
+def foreign_packages(packages: Iterable[LockedPackage]) -> tuple[LockedPackage, ...]:
+    """Return the packages that do not come from an index: git, url, path and editable entries."""
+    return tuple(package for package in packages if package.source != "registry")
+
+
+def unlisted_files(
+    ours: Iterable[LockedPackage], theirs: Iterable[LockedPackage]
+) -> tuple[LockedPackage, ...]:
+    """Return packages of our lock of which no file has a digest that their lock lists.
+
+    ``theirs`` is what the bundle's author installed; a package without one common file is not the
+    same package, whatever its version says.
+    """
+    listed: dict[str, set[str]] = {}
+    for package in theirs:
+        listed.setdefault(package.name, set()).update(package.hashes)
+    return tuple(p for p in ours if p.hashes and not p.hashes & listed.get(p.name, set()))
+
+
+def without_files(lock: str, refused: frozenset[str]) -> str:
+    """Drop the file lines whose digest is in ``refused`` from a lock that uv wrote.
+
+    uv writes one file a line: ``{ url = …, hash = "sha256:…", … },``.
+    """
+    kept = (
+        line for line in lock.splitlines(keepends=True) if not refused & set(_HASH.findall(line))
+    )
+    return "".join(kept)
+
+
+def without_cutoff(lock: str) -> str:
+    """Drop the ``exclude-newer`` option from a lock that uv wrote.
+
+    It served the first resolution; were it kept, every later one would either be held to it or
+    throw all locked versions away.
+    """
+    return re.sub(r"(?m)^exclude-newer(-span)? = .*\n|^\[options\]\n(?=\n|exclude-newer)", "", lock)

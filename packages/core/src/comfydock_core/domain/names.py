@@ -1,0 +1,63 @@
+"""Names that come from elsewhere and become folders, keys or addresses on this machine."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from comfydock_core.domain.path_rules import broken_rule
+from comfydock_core.errors import UsageError
+
+MODEL_EXTENSIONS = frozenset(
+    {".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".gguf", ".onnx", ".pkl"}
+)
+NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,98}[A-Za-z0-9]|[A-Za-z0-9]")
+ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+PYTHON_VERSION = re.compile(r"3\.\d{1,2}(\.\d{1,2})?")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+MODEL_KEY = re.compile(r"[0-9a-f]{8,64}")
+_ADDRESS = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]{8,2000}")
+
+
+def model_path_problem(path: str) -> str:
+    """Say why ``path`` may not become a file below a models directory; ``""`` when it may."""
+    problem = broken_rule(path)
+    if problem:
+        return problem
+    extension = "." + path.rpartition(".")[2].lower()
+    return "" if extension in MODEL_EXTENSIONS else f"ends with `{extension}`, which no model does"
+
+
+def node_name_problem(name: str) -> str:
+    """Say why ``name`` may not become a folder in ``custom_nodes``; ``""`` when it may."""
+    if not NODE_NAME.fullmatch(name):
+        return "is no name for a node's folder"
+    if name.lower().endswith(".disabled") or name == "__pycache__":
+        return "is a name that ComfyUI passes over"
+    return broken_rule(name)
+
+
+def url_problem(url: str) -> str:
+    """Say why ``url`` is no http(s) address that may be kept or asked; ``""`` when it is."""
+    if not _ADDRESS.fullmatch(url):
+        return "has a character that no address has"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is no address"
+    if parts.scheme not in ("http", "https") or not host:
+        return "is no http or https address"
+    return "carries a user name or password" if "@" in parts.netloc else ""
+
+
+def checked_environment_name(name: str) -> str:
+    """Return ``name`` if it can be an environment's folder; raise UsageError otherwise."""
+    if not ENVIRONMENT_NAME.fullmatch(name) or broken_rule(name):
+        raise UsageError(
+            f"`{ascii(name)[1:-1]}` is no name for an environment",
+            hint="use letters, digits, `-`, `_` and `.`, beginning with a letter or digit",
+            subject=name,
+        )
+    return name

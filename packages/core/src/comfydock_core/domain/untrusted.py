@@ -1,0 +1,58 @@
+"""Text from elsewhere, made fit for a terminal or a log: nothing hidden acts, no secret shows."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Control, format (bidi, zero width), surrogate, line separator, paragraph separator.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_MASK = "***"
+
+# `git@` is how ssh addresses name their service account; it opens nothing.
+_USER_INFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]{0,20}://)(?!git@)[^\s/?#\"'`<>]+@")
+_QUERY_VALUE = re.compile(r"([?&;#])([\w.\-%]{1,64})=([^\s&;#\"'`<>]+)")
+_SECRET_WORDS = re.compile(
+    r"token|secret|passw|pwd|signature|credential|authorization|session|jwt|api[_-]?key|access[_-]?key"
+    r"|^(key|auth|sig|code|hmac|hdnts|policy|key-pair-id)$",
+    re.IGNORECASE,
+)
+_KNOWN_TOKENS = re.compile(r"\b(hf_|ghp_|gho_|ghs_|ghu_|ghr_|github_pat_|glpat-)\w{16,255}")
+
+
+def escape_text(text: str) -> str:
+    """Return ``text`` as one harmless line: every hidden character as ``\\x1b`` or ``\\u202e``.
+
+    Hidden are the C0 and C1 controls, DEL, format characters (bidi overrides among them),
+    surrogates and line separators; every other character stays. Escaping twice changes nothing.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    if unicodedata.category(character) not in _HIDDEN:
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def escape_lines(text: str) -> str:
+    """Escape a text of several lines: line feeds and tabs stay, CR LF becomes a line feed."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join("\t".join(map(escape_text, line.split("\t"))) for line in lines)
+
+
+def redact_secrets(text: str) -> str:
+    """Replace by ``***`` what opens doors: user info and token-like query values of addresses.
+
+    Access tokens that their form gives away (Hugging Face, GitHub, GitLab) go wherever they stand.
+    """
+    text = _USER_INFO.sub(rf"\1{_MASK}@", text)
+    text = _QUERY_VALUE.sub(_without_secret, text)
+    return _KNOWN_TOKENS.sub(rf"\1{_MASK}", text)
+
+
+def _without_secret(match: re.Match[str]) -> str:
+    separator, key, _ = match.groups()
+    return f"{separator}{key}={_MASK}" if _SECRET_WORDS.search(key) else match.group()

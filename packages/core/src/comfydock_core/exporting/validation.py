@@ -1,0 +1,45 @@
+"""Environment -> what blocks an export, and the summary of its workflows (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from comfydock_core.domain.exporting import CheckedWorkflow, ExportValidation, WorkflowChanges
+from comfydock_core.domain.manifest import Manifest
+from comfydock_core.resolution.workflow_analysis import AnalysedWorkflow
+
+
+def validate(
+    manifest: Manifest,
+    uncommitted: Iterable[str],
+    changes: WorkflowChanges,
+    analysed: Iterable[AnalysedWorkflow],
+) -> ExportValidation:
+    """Check that the environment is committed and that every workflow has what it needs.
+
+    ``uncommitted`` are the changed paths below ``.cec``. A model or node that is open counts as an
+    issue; one that the user marked as optional does not.
+    """
+    obstacles = [f".cec/{path}" for path in uncommitted]
+    obstacles += [f"workflow {line}" for line in changes.lines()]
+    return ExportValidation(
+        workflows=tuple(_checked(workflow) for workflow in analysed),
+        obstacles=(*obstacles, *_unreachable(manifest)),
+    )
+
+
+def _checked(workflow: AnalysedWorkflow) -> CheckedWorkflow:
+    optional = {m.entry.filename for m in workflow.models if m.entry.criticality == "optional"}
+    return CheckedWorkflow(
+        name=workflow.name,
+        nodes=sum(len(node.nodes) for node in workflow.nodes),
+        models=len(workflow.models),
+        issues=tuple(issue for issue in workflow.issues() if issue.subject not in optional),
+    )
+
+
+def _unreachable(manifest: Manifest) -> Iterable[str]:
+    """Name nodes that nobody else could fetch."""
+    for node in manifest.nodes.values():
+        if node.source == "git" and "://" not in node.repository:
+            yield f"node {node.name}: `{node.repository}` is a folder of this machine"

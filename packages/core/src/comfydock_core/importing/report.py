@@ -1,0 +1,78 @@
+"""Outcomes + issues -> ImportResult and the next steps that really fix what is open (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from comfydock_core.domain.acquisition import (
+    ImportPlan,
+    ImportResult,
+    ModelAcquisitionDecision,
+    NodeAcquisitionDecision,
+    WorkflowIssue,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcomes:
+    """What execution did: node name or model key -> why it failed; everything else went well."""
+
+    failed_nodes: tuple[tuple[str, str], ...] = ()
+    failed_models: tuple[tuple[str, str], ...] = ()
+
+
+def make_result(
+    plan: ImportPlan, outcomes: Outcomes, issues: tuple[WorkflowIssue, ...]
+) -> ImportResult:
+    """Count what happened; success only if no workflow is held up by something missing."""
+    failed_nodes = dict(outcomes.failed_nodes)
+    failed_models = dict(outcomes.failed_models)
+    downloads = [d for d in plan.models_for("download") if d.key not in failed_models]
+    existing = plan.models_for("existing")
+    installed = [d for d in plan.nodes_for("install") if d.node.name not in failed_nodes]
+    return ImportResult(
+        success=not failed_nodes and not any(issue.blocking for issue in issues),
+        environment_name=plan.environment,
+        plan=plan,
+        nodes_installed=len(installed),
+        nodes_failed=outcomes.failed_nodes,
+        nodes_skipped=tuple(decision.node.name for decision in plan.nodes_for("skip")),
+        models_downloaded=len(downloads),
+        models_substituted=len(plan.models_for("substitute")),
+        models_skipped=len(plan.models_for("skip")),
+        models_found_local=len(existing),
+        models_failed=tuple(
+            (plan.aggregates[key].model.filename, reason) for key, reason in failed_models.items()
+        ),
+        workflows=tuple(sorted(plan.manifest.workflows)),
+        issues=issues,
+        downloaded_size=_size(plan, downloads),
+        local_size=_size(plan, existing),
+        node_counts=_by_source(installed),
+    )
+
+
+def _size(plan: ImportPlan, decisions: Iterable[ModelAcquisitionDecision]) -> int:
+    return sum(plan.aggregates[decision.key].total_size for decision in decisions)
+
+
+def _by_source(installed: list[NodeAcquisitionDecision]) -> dict[str, int]:
+    counts = {"development": 0, "registry": 0, "git": 0}
+    for decision in installed:
+        counts[decision.node.source] += 1
+    return counts
+
+
+def next_steps(result: ImportResult) -> tuple[str, ...]:
+    """Return commands that can be pasted: what fixes the issues, or how to start."""
+    environment = result.environment_name
+    if result.success:
+        return (f"comfydock use {environment}", f"comfydock -e {environment} run")
+    nodes = result.plan.nodes if result.plan else ()
+    sources = {d.node.name: d.source for d in nodes if d.source != "bundle"}
+    broken = [name for name, _ in result.nodes_failed] + list(result.nodes_skipped)
+    steps = [f"comfydock -e {environment} node add {sources[n]}" for n in broken if n in sources]
+    workflows = dict.fromkeys(issue.workflow for issue in result.issues if issue.blocking)
+    steps += [f'comfydock -e {environment} workflow resolve "{name}"' for name in workflows]
+    return tuple(steps)

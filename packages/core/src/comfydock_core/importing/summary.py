@@ -1,0 +1,169 @@
+"""Bundle contents + this machine -> what an import is about, before any network (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from comfydock_core.domain.acquisition import (
+    CodeOrigin,
+    ModelAggregate,
+    aggregate_model_criticality,
+)
+from comfydock_core.domain.bundle import BundleManifest
+from comfydock_core.domain.import_summary import ImportSummary
+from comfydock_core.domain.lock import LockedPackage
+from comfydock_core.domain.manifest import Manifest, NodeInfo
+
+PICKLES = (".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl")
+OFFICIAL_COMFYUI = (
+    "https://github.com/comfyanonymous/ComfyUI",
+    "https://github.com/Comfy-Org/ComfyUI",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DevelopmentSource:
+    """The source of a development node as it lies in a bundle; ``digest`` is over its files."""
+
+    name: str
+    files: int
+    digest: str
+    scripts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenedBundle:
+    """A bundle that passed the strict reader, parsed.
+
+    ``manifest.comfyui_repository`` is this machine's own where the bundle names none.
+    """
+
+    bundle: BundleManifest
+    manifest: Manifest
+    lock: tuple[LockedPackage, ...]
+    development: tuple[DevelopmentSource, ...]
+    digest: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Surroundings:
+    """What this machine is like: names that are taken, where ComfyUI and nodes come from."""
+
+    environment_names: frozenset[str]
+    comfyui_repository: str
+    registry: str
+    version: str
+
+
+def summarise(opened: OpenedBundle, wanted_name: str, here: Surroundings) -> ImportSummary:
+    """Describe an import; a taken name gets the first free suffix ``-1``, ``-2``, …"""
+    manifest = opened.manifest
+    aggregates = aggregate_model_criticality(
+        (workflow for _, workflow in sorted(manifest.workflows.items())), manifest.models
+    )
+    name = wanted_name or opened.bundle.environment_name
+    return ImportSummary(
+        environment=free_name(name, here.environment_names),
+        requested_name=name,
+        bundle=opened.bundle,
+        manifest=manifest,
+        aggregates=aggregates,
+        digest=opened.digest,
+        hosts=_hosts(manifest, aggregates, here),
+        code=tuple(_code(opened, aggregates, here)),
+        warnings=(*opened.warnings, *_newer(opened.bundle.comfydock_version, here.version)),
+    )
+
+
+def free_name(name: str, taken: frozenset[str]) -> str:
+    """Return ``name``, or with the first suffix ``-1``, ``-2``, … that is free."""
+    if name not in taken:
+        return name
+    counter = 1
+    while f"{name}-{counter}" in taken:
+        counter += 1
+    return f"{name}-{counter}"
+
+
+def _newer(theirs: str, ours: str) -> tuple[str, ...]:
+    def numbers(version: str) -> tuple[int, ...]:
+        return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+    if numbers(theirs) <= numbers(ours):
+        return ()
+    return (
+        f"Bundle created with newer comfydock ({theirs} > {ours}): "
+        "may have compatibility issues. Proceed with caution.",
+    )
+
+
+def _hosts(
+    manifest: Manifest, aggregates: Mapping[str, ModelAggregate], here: Surroundings
+) -> tuple[str, ...]:
+    addresses = [manifest.comfyui_repository]
+    addresses += [node.repository for node in manifest.nodes_by_source("git")]
+    registry_nodes = manifest.nodes_by_source("registry")
+    addresses += [here.registry] if registry_nodes else []
+    addresses += [node.download_url for node in registry_nodes]
+    addresses += [url for aggregate in aggregates.values() for url in aggregate.sources]
+    hosts = (urlsplit(address).netloc for address in addresses if "://" in address)
+    return tuple(dict.fromkeys(host for host in hosts if host))
+
+
+def _code(
+    opened: OpenedBundle, aggregates: Mapping[str, ModelAggregate], here: Surroundings
+) -> Iterable[CodeOrigin]:
+    yield _comfyui(opened.manifest, here)
+    sources = {source.name: source for source in opened.development}
+    for node in (node for _, node in sorted(opened.manifest.nodes.items())):
+        yield _node(node, sources.get(node.name))
+    for package in opened.lock:
+        if package.source == "registry" and not package.wheels:
+            yield CodeOrigin(
+                kind="python-source",
+                name=f"{package.name} {package.version}",
+                detail="its build script runs during installation",
+            )
+    for aggregate in aggregates.values():
+        if aggregate.model.filename.lower().endswith(PICKLES):
+            known = aggregate.content and aggregate.content.sha256_hash
+            yield CodeOrigin(
+                kind="pickle",
+                name=aggregate.model.filename,
+                detail="a pickle file, which can run code when it is loaded",
+                pinned=bool(known),
+            )
+
+
+def _comfyui(manifest: Manifest, here: Surroundings) -> CodeOrigin:
+    repository = manifest.comfyui_repository
+    known = {here.comfyui_repository.removesuffix(".git"), *OFFICIAL_COMFYUI}
+    return CodeOrigin(
+        kind="comfyui",
+        name=f"ComfyUI {manifest.comfyui_version}",
+        detail=f"{repository} at {manifest.comfyui_commit[:8] or manifest.comfyui_version}",
+        pinned=repository.removesuffix(".git") in known,
+    )
+
+
+def _node(node: NodeInfo, source: DevelopmentSource | None) -> CodeOrigin:
+    if node.source == "registry":
+        pinned = bool(node.sha256)
+        detail = f"registry {node.registry_id or node.name} v{node.version}" + (
+            f", sha256 {node.sha256[:12]}" if pinned else ", no digest recorded"
+        )
+        return CodeOrigin(kind="registry", name=node.name, detail=detail, pinned=pinned)
+    if node.source == "git":
+        detail = f"{node.repository} at {node.version[:8]}"
+        return CodeOrigin(kind="git", name=node.name, detail=detail)
+    if source is None:
+        return CodeOrigin(kind="development", name=node.name, detail="not in the bundle")
+    scripts = f", brings {' and '.join(source.scripts)}" if source.scripts else ""
+    return CodeOrigin(
+        kind="development",
+        name=node.name,
+        detail=f"{source.files} files in the bundle, sha256 {source.digest[:12]}{scripts}",
+    )

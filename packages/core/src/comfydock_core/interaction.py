@@ -1,0 +1,86 @@
+"""What the core may ask, and the answers of nobody.
+
+A terminal, ``--yes`` policies, a saved plan and later a web page implement these Protocols. An
+answer of None or False means: stop here, nothing was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+from comfydock_core.domain.acquisition import (
+    ImportPlan,
+    ModelAcquisitionDecision,
+    ModelAggregate,
+)
+from comfydock_core.domain.import_summary import ImportSummary, LocalModels
+from comfydock_core.domain.manifest import ManifestWorkflowModel
+
+ModelStrategy = Literal["all", "required", "flexible", "skip"]
+
+
+class ImportModelAcquisitionStrategy(Protocol):
+    """Decides for one model of an import; None quits."""
+
+    def acquire_model(
+        self,
+        model: ManifestWorkflowModel,
+        criticality: str,
+        workflows_using: list[str],
+        context: ImportModelContext,
+    ) -> ModelAcquisitionDecision | None: ...
+
+
+class ImportModelContext(Protocol):
+    """What a strategy may look at: all models of the import, and those that are here already."""
+
+    @property
+    def all_model_aggregates(self) -> Mapping[str, ModelAggregate]: ...
+
+    @property
+    def existing_models(self) -> LocalModels: ...
+
+
+class ImportInteraction(Protocol):
+    """The questions of an import, in their order."""
+
+    def confirm_summary(self, summary: ImportSummary) -> bool:
+        """Show what the bundle holds and which hosts planning will ask."""
+
+    def choose_models(self, summary: ImportSummary, local: LocalModels) -> ModelStrategy | None:
+        """Choose what is downloaded of the models that are not here."""
+
+    def confirm_plan(self, plan: ImportPlan) -> bool:
+        """Show the plan with its code origins; True executes it."""
+
+
+class ExportInteraction(Protocol):
+    """The questions of an export."""
+
+    def confirm_bundle(self, size: int) -> bool:
+        """Show the estimated size in bytes; True writes the bundle."""
+
+
+class Unattended:
+    """Answers every question as ``--yes`` without a person: the defaults.
+
+    It does not consent to code that a bundle carries; ``ImportPlan.code`` is checked by the
+    service against ``trust_code``.
+    """
+
+    def confirm_summary(self, summary: ImportSummary) -> bool:
+        """Go on."""
+        return bool(summary)
+
+    def choose_models(self, summary: ImportSummary, local: LocalModels) -> ModelStrategy | None:
+        """Download everything that is not here."""
+        return "all"
+
+    def confirm_plan(self, plan: ImportPlan) -> bool:
+        """Execute it."""
+        return bool(plan)
+
+    def confirm_bundle(self, size: int) -> bool:
+        """Write it."""
+        return size >= 0

@@ -1,0 +1,88 @@
+"""What an archive holds, as values: its members, the caps on them and a bundle's identity.
+
+Reading is in ``tar_reader.py`` and ``zip_reader.py``, writing in ``tar_writer.py``; what a member
+may be called is in ``member_rules.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from comfydock_core.domain.bundle import LOCK, MANIFEST, PYPROJECT, PYTHON_VERSION
+from comfydock_core.domain.bundle_parsing import MAX_MANIFEST
+
+KIBIBYTE = 1 << 10
+MEBIBYTE = 1 << 20
+CHUNK = MEBIBYTE
+PLAIN_MODE = 0o644
+EXECUTABLE_MODE = 0o755
+_OWNER_MAY_EXECUTE = 0o100
+
+
+def _size_caps() -> Mapping[str, int]:
+    return {
+        PYPROJECT: 4 * MEBIBYTE,
+        LOCK: 32 * MEBIBYTE,
+        MANIFEST: MAX_MANIFEST,
+        PYTHON_VERSION: KIBIBYTE,
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArchiveLimits:
+    """Caps on an archive: number of records, bytes of one member, bytes of all members.
+
+    ``size_caps`` replaces ``member_size`` for single paths.
+    """
+
+    members: int = 20_000
+    member_size: int = 64 * MEBIBYTE
+    total_size: int = 256 * MEBIBYTE
+    size_caps: Mapping[str, int] = field(default_factory=_size_caps)
+
+    def cap_of(self, path: str) -> int:
+        """Return how many bytes the member ``path`` may have."""
+        return self.size_caps.get(path, self.member_size)
+
+
+DEFAULT_LIMITS = ArchiveLimits()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArchiveMember:
+    """One file of an archive; ``mode`` is 0o644 or 0o755, ``sha256`` is hex."""
+
+    path: str
+    size: int
+    mode: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemberSource:
+    """A file to be archived as ``path``: the bytes themselves, or the regular file that has them.
+
+    Of ``mode`` only the owner's right to execute is kept.
+    """
+
+    path: str
+    content: bytes | Path
+    mode: int = PLAIN_MODE
+
+
+def kept_mode(mode: int) -> int:
+    """Return the one of the two modes of an archive that stands for ``mode``."""
+    return EXECUTABLE_MODE if mode & _OWNER_MAY_EXECUTE else PLAIN_MODE
+
+
+def contents_digest(members: Iterable[ArchiveMember]) -> str:
+    """Return what identifies a bundle: sha256 (hex) of the sorted (path, mode, sha256) list.
+
+    Each entry is ``path NUL octal mode NUL sha256 LF`` in UTF-8; paths hold no control characters.
+    """
+    entries = sorted((member.path, member.mode, member.sha256) for member in members)
+    lines = "".join(f"{path}\0{mode:o}\0{sha256}\n" for path, mode, sha256 in entries)
+    return hashlib.sha256(lines.encode()).hexdigest()

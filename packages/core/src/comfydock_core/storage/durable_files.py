@@ -1,0 +1,117 @@
+"""Files and folders that are either whole or not there: written aside, synced, renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from comfydock_core.errors import StorageError
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in ``folder`` last; a platform that cannot open folders is left alone."""
+    with suppress(PermissionError, IsADirectoryError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Replace ``path`` with ``data`` at once: a reader sees the old bytes or the new ones."""
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        aside = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.chmod(0o644)
+            aside.replace(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals around ``path`` into StorageError."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Say what the operating system refused, in one sentence with a next step."""
+    hints = {
+        errno.ENOSPC: "free some disk space, then run the same command again",
+        errno.EACCES: "check who owns the folder",
+        errno.EROFS: "choose a folder that can be written",
+    }
+    place = error.filename or path
+    return StorageError(
+        f"`{place}`: {error.strerror or error}",
+        hint=hints.get(error.errno or 0, ""),
+        subject=str(place),
+    )
+
+
+def remove_folder(folder: Path, trash: Path) -> None:
+    """Delete ``folder`` so that it is gone at once, whatever happens while its files go.
+
+    It is renamed into ``trash`` first (same file system); what a killed run left there goes too.
+    """
+    trash.mkdir(parents=True, exist_ok=True)
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        with storage_errors(folder):
+            folder.rename(Path(tempfile.mkdtemp(prefix="deleted-", dir=trash)) / "folder")
+            sync_folder(folder.parent)
+    shutil.rmtree(trash, onerror=_force_removal)
+
+
+def _force_removal(function: Callable[[str], object], path: str, _: object) -> None:
+    """Git's object files are read-only, which Windows will not delete."""
+    with suppress(OSError):
+        Path(path).chmod(stat.S_IRWXU)
+        function(path)
+
+
+@contextmanager
+def staging_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Give a private (0700) folder below ``parent`` that is gone afterwards."""
+    with storage_errors(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, onerror=_force_removal)
+
+
+def copy_tree(source: Path, destination: Path, ignored: tuple[str, ...] = ()) -> None:
+    """Copy a folder; links are copied as links, so nothing outside ``source`` is read."""
+    with storage_errors(destination):
+        shutil.copytree(source, destination, symlinks=True, ignore=shutil.ignore_patterns(*ignored))
+
+
+def tree_size(folder: Path) -> int:
+    """Sum the sizes in bytes of the regular files below ``folder``."""
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            status = os.lstat(Path(root, name))
+            total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return total

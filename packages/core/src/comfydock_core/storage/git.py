@@ -1,0 +1,238 @@
+"""git as a process, hardened: no hooks, no prompts, no foreign configuration (trust.md rule 4)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from packaging.version import InvalidVersion, Version
+
+from comfydock_core.domain import names
+from comfydock_core.domain.settings import HostSettings
+from comfydock_core.errors import GitError, NetworkError
+from comfydock_core.storage.processes import Finished, run_program, scrubbed_environment
+
+_HARDENED = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.symlinks=true",
+    "safe.bareRepository=explicit",
+    "transfer.fsckObjects=true",
+    "fetch.fsck.zeroPaddedFilemode=warn",
+    "commit.gpgSign=false",
+    "tag.gpgSign=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "protocol.version=2",
+    "advice.detachedHead=false",
+    "init.defaultBranch=main",
+    "submodule.recurse=false",
+    "credential.interactive=false",
+)
+_DEFAULT = "refs/comfydock/HEAD"
+_CACHE_REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", f"+HEAD:{_DEFAULT}")
+_TAG = re.compile(r"v?\d+(\.\d+)+")
+
+
+class Git:
+    """Runs git for one user's settings."""
+
+    def __init__(
+        self,
+        hosts: HostSettings,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._hosts = hosts
+        self._folders: set[str] = set()
+        self._environment = scrubbed_environment(environment, ("GIT_",)) | {
+            key: value
+            for key, value in environment.items()
+            if key in ("GIT_SSL_CAINFO", "GIT_CONFIG_GLOBAL")
+        }
+
+    def allow_folder(self, folder: str) -> None:
+        """Let a folder of this machine be read as a repository: the user named it by hand."""
+        self._folders.add(folder)
+
+    def run(
+        self, *arguments: str | Path, folder: Path, git_dir: Path | None = None, protocol: str = ""
+    ) -> Finished:
+        """Run git in ``folder`` and return what it said, whatever its exit code."""
+        settings = [word for entry in _HARDENED for word in ("-c", entry)]
+        environment = self._environment | {
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_ALLOW_PROTOCOL": protocol,
+            "LC_ALL": "C",
+        }
+        if git_dir:
+            environment["GIT_DIR"] = str(git_dir)
+        try:
+            return run_program(
+                ["git", *settings, *arguments], folder=folder, environment=environment
+            )
+        except FileNotFoundError as error:
+            raise GitError("`git` is not installed", hint="install git, then try again") from error
+
+    def checked(
+        self, *arguments: str | Path, folder: Path, git_dir: Path | None = None, protocol: str = ""
+    ) -> str:
+        """Run git and return its output without the last newline; GitError when it fails."""
+        done = self.run(*arguments, folder=folder, git_dir=git_dir, protocol=protocol)
+        if done.exit_code:
+            raise GitError(f"`git {arguments[0]}` failed", cause=done.errors.strip()[-800:])
+        return done.output.removesuffix("\n")
+
+    def protocol_for(self, repository: str, address: str) -> str:
+        """Return the one protocol that may be used for ``repository``, reached at ``address``.
+
+        https always; others only where the user's settings allow the host, or where the user
+        named a folder of this machine.
+        """
+        if "://" not in address:
+            if repository in self._folders:
+                return "file"
+            raise GitError(
+                f"`{repository}` is no https address",
+                hint="only a folder that you name yourself is read as a repository",
+                subject=repository,
+            )
+        scheme = urlsplit(address).scheme
+        chosen = address != repository or self._hosts.allows_private(address)
+        if scheme == "https" or (chosen and scheme in ("http", "ssh", "git")):
+            return scheme
+        raise GitError(
+            f"`{repository}` would be fetched over `{scheme}`, which is not allowed",
+            hint='allow the host in config.toml: [hosts] allowed = ["HOST"]',
+            subject=repository,
+        )
+
+
+class RepositoryCache:
+    """One bare mirror per repository below ``folder``; what is in it is never fetched again.
+
+    Environments borrow its objects (alternates), so it only ever grows.
+    """
+
+    def __init__(self, git: Git, hosts: HostSettings, folder: Path) -> None:
+        self._git = git
+        self._hosts = hosts
+        self._folder = folder
+
+    def path_of(self, repository: str) -> Path:
+        """Return where the mirror of ``repository`` lies; readable, and unique by its digest."""
+        stem = re.sub(r"[^A-Za-z0-9]+", "-", repository.removesuffix(".git")).strip("-")[-40:]
+        digest = hashlib.sha256(repository.removesuffix(".git").encode()).hexdigest()[:12]
+        return self._folder / f"{stem}-{digest}.git"
+
+    def update(self, repository: str) -> Path:
+        """Fetch every branch and tag of ``repository`` into its mirror and return the mirror."""
+        address = self._hosts.reach(repository)
+        protocol = self._git.protocol_for(repository, address)
+        mirror = self.path_of(repository)
+        if not (mirror / "HEAD").exists():
+            mirror.mkdir(parents=True, exist_ok=True)
+            self._git.checked("init", "--quiet", "--bare", ".", folder=mirror)
+        arguments = ("fetch", "--quiet", "--force", "--no-auto-gc", "--no-recurse-submodules")
+        done = self._git.run(
+            *arguments,
+            "--",
+            address,
+            *_CACHE_REFS,
+            folder=mirror,
+            git_dir=mirror,
+            protocol=protocol,
+        )
+        if done.exit_code:
+            raise NetworkError(
+                f"`{repository}` could not be fetched",
+                cause=done.errors.strip()[-800:],
+                hint="check the address and the network, then run the same command again",
+                subject=repository,
+            )
+        return mirror
+
+    def resolve(self, repository: str, reference: str) -> tuple[str, str]:
+        """Return (commit, name) of a tag, branch or commit.
+
+        ``latest`` is the newest release tag, ``HEAD`` the default branch. ``name`` is the tag or
+        branch, or the commit itself. A full commit that is in the mirror costs no network.
+        """
+        if not names.COMMIT.fullmatch(reference) or not self.has(repository, reference):
+            self.update(repository)
+        mirror = self.path_of(repository)
+        name = self._latest(mirror) if reference == "latest" else reference
+        for full in (f"refs/tags/{name}", f"refs/heads/{name}"):
+            if commit := self._commit(mirror, full):
+                return commit, name
+        commit = self._commit(mirror, _DEFAULT if name == "HEAD" else name)
+        if not commit:
+            raise GitError(
+                f"`{repository}` has no tag, branch or commit `{reference}`",
+                hint="name a tag such as `v0.3.75`, a branch, a full commit, or `latest`",
+                subject=reference,
+            )
+        return commit, commit
+
+    def _commit(self, mirror: Path, name: str) -> str:
+        done = self._git.run(
+            *("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"),
+            folder=mirror,
+            git_dir=mirror,
+        )
+        return done.output.strip() if done.exit_code == 0 else ""
+
+    def _latest(self, mirror: Path) -> str:
+        tags = self._git.checked(
+            "for-each-ref", "--format=%(refname:short)", "refs/tags", folder=mirror, git_dir=mirror
+        ).split()
+        releases = [(version, tag) for tag in tags if (version := _release(tag))]
+        return max(releases)[1] if releases else "HEAD"
+
+    def has(self, repository: str, commit: str) -> bool:
+        """Whether the mirror holds ``commit`` (40 hex), so that no network is needed for it."""
+        mirror = self.path_of(repository)
+        if not (mirror / "HEAD").exists():
+            return False
+        done = self._git.run(
+            "cat-file", "-e", f"{commit}^{{commit}}", folder=mirror, git_dir=mirror
+        )
+        return done.exit_code == 0
+
+    def commit_time(self, repository: str, commit: str) -> int:
+        """Return the committer's time of ``commit`` in seconds since 1970."""
+        mirror = self.path_of(repository)
+        return int(
+            self._git.checked(
+                "show", "--no-patch", "--format=%ct", commit, "--", folder=mirror, git_dir=mirror
+            )
+        )
+
+    def check_out(self, repository: str, commit: str, destination: Path) -> None:
+        """Make a work tree of ``commit`` that borrows the mirror's objects.
+
+        ``destination`` must not exist. HEAD is compared with the commit afterwards: a branch can
+        be *named* as 40 hex digits.
+        """
+        mirror = self.path_of(repository)
+        destination.mkdir(parents=True)
+        run = self._git.checked
+        run("init", "--quiet", ".", folder=destination)
+        alternates = destination / ".git" / "objects" / "info" / "alternates"
+        alternates.write_text(f"{(mirror / 'objects').as_posix()}\n", encoding="utf-8")
+        run("remote", "add", "origin", repository, folder=destination)
+        run("checkout", "--quiet", "--detach", commit, folder=destination)
+        if run("rev-parse", "HEAD", folder=destination) != commit:
+            raise GitError(
+                f"`{repository}` gave another commit than `{commit[:12]}`", subject=repository
+            )
+
+
+def _release(tag: str) -> Version | None:
+    try:
+        return Version(tag) if _TAG.fullmatch(tag) else None
+    except InvalidVersion:
+        return None

@@ -1,0 +1,269 @@
+"""The one way to speak HTTP: policy at every hop, bounded patience, failures in sentences.
+
+Rules: https and public addresses unless the user's settings say otherwise, at most five redirects,
+a token for its exact host only, no netrc, no compressed bodies (trust.md 5).
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from http.client import HTTPException
+
+import urllib3
+from urllib3.exceptions import HTTPError, ProtocolError
+
+from comfydock_core import __version__
+from comfydock_core.domain.settings import HostSettings
+from comfydock_core.errors import NetworkError
+from comfydock_core.storage.http_addresses import redact
+from comfydock_core.storage.http_answers import (
+    BodyCutError,
+    HttpAnswer,
+    HttpStatusError,
+    connection_error,
+    cut_error,
+    status_error,
+)
+from comfydock_core.storage.http_connections import Connections, HttpLimits, Message
+from comfydock_core.storage.http_routes import Route, Routes
+
+__all__ = [
+    "BodyCutError",
+    "HttpAnswer",
+    "HttpClient",
+    "HttpLimits",
+    "HttpStatusError",
+    "HttpStream",
+    "redact",
+]
+
+JSON_LIMIT = 8 * 1024 * 1024
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PAUSES = frozenset({429, 503})
+_SMALL_BODY = 64 * 1024
+_CONNECTION_ERRORS = (HTTPError, HTTPException, OSError)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class HttpStream:
+    """An answer whose body has not been read yet."""
+
+    def __init__(
+        self, answer: HttpAnswer, response: urllib3.BaseHTTPResponse, route: Route
+    ) -> None:
+        self.answer = answer
+        self._response = response
+        self._route = route
+        self._received = 0
+
+    def read_some(self, limit: int) -> bytes:
+        """Return what has arrived, 1 to ``limit`` bytes; nothing at the true end of the body.
+
+        A body that ends before its stated length, or stalls, is a BodyCutError; all that arrived
+        before was returned by earlier calls.
+        """
+        try:
+            data = self._response.read1(limit)
+        except _CONNECTION_ERRORS as error:
+            raise cut_error(self._route, error, self._received) from error
+        self._received += len(data)
+        return data
+
+    def read_all(self, limit: int) -> bytes:
+        """Return the whole body; more than ``limit`` bytes is a NetworkError."""
+        parts, size = [], 0
+        while data := self.read_some(_SMALL_BODY):
+            parts.append(data)
+            size += len(data)
+            if size > limit:
+                raise NetworkError(
+                    f"`{self.answer.service}` answered with more than {limit} bytes",
+                    hint="that is no answer to this question: check hosts in config.toml",
+                    subject=redact(self.answer.url),
+                )
+        return b"".join(parts)
+
+
+class HttpClient:
+    """Speaks to hosts for all threads of one piece of work.
+
+    ``environment`` gives tokens, proxies, HF_ENDPOINT and certificates, as ``os.environ`` does.
+    """
+
+    def __init__(
+        self,
+        hosts: HostSettings,
+        environment: Mapping[str, str],
+        limits: HttpLimits = HttpLimits(),  # noqa: B008 (a frozen value)
+    ) -> None:
+        self._limits = limits
+        self._routes = Routes(hosts, environment)
+        self._connections = Connections(self._routes, environment, hosts.ca_bundle, limits)
+
+    def head(self, url: str) -> HttpAnswer:
+        """Ask for the head of ``url``; a redirect to another host *is* the answer (status 3xx).
+
+        A status of 400 or more is a HttpStatusError.
+        """
+        with self._open(url, Message(method="HEAD"), across_hosts=False) as stream:
+            return stream.answer
+
+    def get_json(self, url: str, *, limit: int = JSON_LIMIT) -> object:
+        """Fetch and parse JSON of at most ``limit`` bytes."""
+        message = Message(method="GET", headers={"Accept": "application/json"})
+        with self._open(url, message) as stream:
+            return _json(stream, limit)
+
+    def post_json(self, url: str, payload: object, *, limit: int = JSON_LIMIT) -> object:
+        """Send ``payload`` as JSON and parse the JSON answer; redirects are not followed."""
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        body = json.dumps(payload).encode()
+        message = Message(method="POST", headers=headers, body=body)
+        with self._open(url, message) as stream:
+            return _json(stream, limit)
+
+    @contextmanager
+    def stream(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[HttpStream]:
+        """GET ``url``, redirects followed; the body is read inside the ``with`` block."""
+        with self._open(url, Message(method="GET", headers=headers or {})) as stream:
+            yield stream
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._connections.close()
+
+    @contextmanager
+    def _open(
+        self, url: str, message: Message, *, across_hosts: bool = True
+    ) -> Iterator[HttpStream]:
+        stream, response = self._follow(url, message, across_hosts=across_hosts)
+        try:
+            _require_usable(stream.answer, message)
+            yield stream
+        finally:
+            _leave(response)
+
+    def _follow(
+        self, url: str, message: Message, *, across_hosts: bool
+    ) -> tuple[HttpStream, urllib3.BaseHTTPResponse]:
+        route, linked = self._routes.first(url), ""
+        for _ in range(self._limits.redirects + 1):
+            response = self._answer_at(route, message)
+            answer = _answer(route, response)
+            linked = linked or answer.linked_sha256
+            following = self._next(route, response) if message.method != "POST" else None
+            if following is None or not (across_hosts or following.origin == route.origin):
+                answer = replace(answer, linked_sha256=linked)
+                return HttpStream(answer, response, route), response
+            _leave(response)
+            route = following
+        raise NetworkError(
+            f"`{redact(url)}` redirects more than {self._limits.redirects} times",
+            hint="check the address in a browser",
+            subject=redact(url),
+        )
+
+    def _next(self, route: Route, response: urllib3.BaseHTTPResponse) -> Route | None:
+        location = response.headers.get("Location", "")
+        if response.status not in _REDIRECTS or not location:
+            return None
+        return self._routes.onward(route, location)
+
+    def _answer_at(self, route: Route, message: Message) -> urllib3.BaseHTTPResponse:
+        """Get the answer of one hop, again after a pause where the host asks for one."""
+        message = replace(message, headers=_headers(route, message))
+        for attempt in range(self._limits.attempts - 1):
+            response = self._send(route, message)
+            if response.status not in _PAUSES:
+                return response
+            wished = _wished_pause(response)
+            _leave(response)
+            pause = self._limits.first_wait * 2**attempt if wished is None else wished
+            time.sleep(min(pause, self._limits.longest_wait))
+        return self._send(route, message)
+
+    def _send(
+        self, route: Route, message: Message, *, again: bool = True
+    ) -> urllib3.BaseHTTPResponse:
+        """Send once, and once more when a kept connection turns out to be dead."""
+        try:
+            return self._connections.send(route, message)
+        except _CONNECTION_ERRORS as error:
+            if again and isinstance(error, ProtocolError) and message.method != "POST":
+                return self._send(route, message, again=False)
+            raise connection_error(route, error) from error
+
+
+def _headers(route: Route, message: Message) -> dict[str, str]:
+    headers = {
+        "User-Agent": f"comfydock/{__version__}",
+        "Accept-Encoding": "identity",
+        **message.headers,
+    }
+    if route.token:
+        headers["Authorization"] = f"Bearer {route.token}"
+    return headers
+
+
+def _answer(route: Route, response: urllib3.BaseHTTPResponse) -> HttpAnswer:
+    linked = response.headers.get("X-Linked-Etag", "").strip('"').lower()
+    return HttpAnswer(
+        status=response.status,
+        url=str(route.target),
+        service=route.service,
+        headers={name.lower(): value for name, value in response.headers.items()},
+        linked_sha256=linked if _SHA256.fullmatch(linked) else "",
+    )
+
+
+def _require_usable(answer: HttpAnswer, message: Message) -> None:
+    """Refuse failures, bodies in an encoding nobody asked for, and redirects that lead nowhere."""
+    if answer.status >= 400:
+        raise status_error(answer)
+    if message.method == "HEAD":
+        return
+    encoding = answer.headers.get("content-encoding", "identity")
+    if answer.status not in (200, 206) or encoding.lower() != "identity":
+        raise NetworkError(
+            f"`{answer.service}` gave an answer that cannot be used for `{redact(answer.url)}`",
+            cause=f"HTTP {answer.status}, encoding {encoding[:40]}",
+            hint="check the address in a browser",
+            subject=redact(answer.url),
+        )
+
+
+def _wished_pause(response: urllib3.BaseHTTPResponse) -> float | None:
+    """Seconds that Retry-After asks for, as a number or a date; None where it says nothing."""
+    value = response.headers.get("Retry-After", "")
+    if value.isascii() and value.isdecimal():
+        return float(value[:9])
+    with suppress(ValueError):
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    return None
+
+
+def _leave(response: urllib3.BaseHTTPResponse) -> None:
+    """Keep the connection when little is left to read on it, else close it."""
+    left = response.length_remaining
+    if left is not None and left <= _SMALL_BODY:
+        response.drain_conn()
+    response.close()
+
+
+def _json(stream: HttpStream, limit: int) -> object:
+    body = stream.read_all(limit)
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise NetworkError(
+            f"`{stream.answer.service}` did not answer with JSON",
+            cause=str(error)[:200],
+            hint="a login page or a proxy may be in between: check the address in a browser",
+            subject=redact(stream.answer.url),
+        ) from error

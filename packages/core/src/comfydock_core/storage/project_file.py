@@ -1,0 +1,94 @@
+"""``.cec/pyproject.toml`` on disk: read into a Manifest, written back with foreign keys kept."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from comfydock_core.domain.manifest import Manifest
+from comfydock_core.domain.manifest_parsing import parse_manifest_toml
+from comfydock_core.domain.manifest_writing import project_tables
+from comfydock_core.errors import ManifestError, NotFoundError
+from comfydock_core.storage.durable_files import write_durably
+
+_OWNED = ("nodes", "workflows", "models", "torch")
+
+
+def read_project(path: Path) -> Manifest:
+    """Read the manifest; ManifestError names the key that is wrong."""
+    try:
+        return parse_manifest_toml(path.read_bytes(), path.name)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"`{path}` is missing", subject=str(path)) from error
+
+
+def write_project(path: Path, manifest: Manifest) -> None:
+    """Write ``manifest``: our keys as it says, every other key of the file as it was."""
+    write_durably(path, project_text(manifest, _existing(path)).encode())
+
+
+def project_text(manifest: Manifest, document: tomlkit.TOMLDocument | None = None) -> str:
+    """Return pyproject.toml for ``manifest``, generated anew or laid over ``document``."""
+    document = tomlkit.document() if document is None else document
+    tables = project_tables(manifest)
+    _lay(document, {key: value for key, value in tables.items() if key != "dependency-groups"})
+    document["dependency-groups"] = _fresh(tables["dependency-groups"])
+    ours: Any = document["tool"]
+    for key in _OWNED:
+        ours["comfydock"].pop(key, None)
+        if key in tables["tool"]["comfydock"]:
+            ours["comfydock"][key] = _fresh(tables["tool"]["comfydock"][key])
+    return tomlkit.dumps(document)
+
+
+def _existing(path: Path) -> tomlkit.TOMLDocument | None:
+    try:
+        return tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else None
+    except TOMLKitError as error:
+        raise ManifestError(f"`{path}` is not valid TOML", cause=str(error)) from error
+
+
+def _lay(target: MutableMapping[str, Any], source: dict[str, Any]) -> None:
+    """Lay plain tables over a document; keys that ``source`` does not name stay."""
+    for key, value in source.items():
+        if isinstance(value, dict):
+            if not isinstance(target.get(key), MutableMapping):
+                target[key] = tomlkit.table()
+            _lay(target[key], value)
+        elif target.get(key) != value:
+            target[key] = _fresh(value)
+
+
+def _fresh(value: Any) -> Any:
+    """Turn plain values into TOML items in a form that reads and diffs well."""
+    if isinstance(value, dict):
+        table = tomlkit.table()
+        for key, item in value.items():
+            table[key] = _fresh(item)
+        return table
+    if isinstance(value, list) and value and isinstance(value[0], dict) and "node_id" in value[0]:
+        return _inline_tables(value)
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        array = tomlkit.aot()
+        for item in value:
+            array.append(_fresh(item))
+        return array
+    if isinstance(value, list):
+        strings = tomlkit.array()
+        strings.extend(value)
+        return strings.multiline(len(value) > 1)
+    return value
+
+
+def _inline_tables(value: list[dict[str, Any]]) -> tomlkit.items.Array:
+    """Write one reference a line: ``{node_id = "1", …}``."""
+    array = tomlkit.array()
+    for item in value:
+        table = tomlkit.inline_table()
+        table.update(item)
+        array.append(table)
+    return array.multiline(len(value) > 1)

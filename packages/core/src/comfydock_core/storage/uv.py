@@ -1,0 +1,190 @@
+"""uv as a process: venvs, locks, installs. It sees only files that we wrote (trust.md rule 3)."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uv as uv_package
+
+from comfydock_core.domain.requirements import package_name
+from comfydock_core.domain.settings import PythonSettings
+from comfydock_core.errors import PythonEnvironmentError, RequirementConflictError
+from comfydock_core.storage.processes import (
+    Finished,
+    python_of,
+    run_program,
+    scrubbed_environment,
+)
+
+_STEERING = ("UV_", "PIP_", "CONDA_")
+_STEERING_NAMES = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
+_DEBRIS = re.compile(r"^(warning|Using|Resolved|Prepared|Creating)\b.*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstalledPackage:
+    """Name and version as the environment itself reports them."""
+
+    name: str
+    version: str
+
+
+class Uv:
+    """Runs uv with the user's own sources and nothing of the surrounding configuration.
+
+    ``cache`` is uv's cache folder, kept on the environments' device so that installs are links.
+    """
+
+    def __init__(
+        self, settings: PythonSettings, environment: Mapping[str, str], cache: Path
+    ) -> None:
+        self._settings = settings
+        self._environment = scrubbed_environment(environment, _STEERING, _STEERING_NAMES) | {
+            "UV_CACHE_DIR": str(cache),
+            "UV_NO_PROGRESS": "1",
+        }
+
+    def _run(self, *arguments: str | Path, **variables: str) -> Finished:
+        command = [uv_package.find_uv_bin(), *arguments, "--no-config", "--color=never"]
+        return run_program(command, environment=self._environment | variables)
+
+    def _checked(self, what: str, *arguments: str | Path, **variables: str) -> str:
+        done = self._run(*arguments, **variables)
+        if done.exit_code:
+            raise PythonEnvironmentError(what, cause=explanation(done.errors), hint=_hint(done))
+        return done.output
+
+    def _sources(self) -> list[str]:
+        index = ["--default-index", self._settings.index] if self._settings.index else []
+        links = [w for place in self._settings.find_links for w in ("--find-links", place)]
+        return [*index, *links]
+
+    def create_venv(self, venv: Path, python_version: str) -> None:
+        """Make an empty virtual environment, fetching that Python when it is not here."""
+        self._checked(
+            f"a virtual environment with Python {python_version} could not be made",
+            *("venv", "--quiet", "--clear", "--python", python_version, venv),
+        )
+
+    def lock(
+        self,
+        project: Path,
+        *,
+        python_version: str,
+        newest: datetime.datetime | None = None,
+        build: bool = True,
+    ) -> None:
+        """Write ``uv.lock`` beside the pyproject.toml in ``project``.
+
+        ``newest`` leaves out files uploaded later; versions of a lock that is there are kept
+        where they can be. RequirementConflictError when there is no solution.
+        """
+        options: list[str | Path] = ["--project", project, "--python", python_version]
+        options += ["--exclude-newer", newest.isoformat()] if newest else []
+        options += [] if build else ["--no-build"]
+        done = self._run("lock", "--quiet", *options, *self._sources())
+        if done.exit_code == 0:
+            return
+        text = explanation(done.errors)
+        if "No solution found" in done.errors and "unsatisfiable" in done.errors:
+            raise RequirementConflictError("the Python requirements exclude each other", cause=text)
+        raise PythonEnvironmentError(
+            "the Python requirements could not be resolved", cause=text, hint=_hint(done)
+        )
+
+    def sync(self, project: Path, venv: Path, *, build: bool = True) -> None:
+        """Install what the lock in ``project`` says, leaving other packages (torch) in place."""
+        self._checked(
+            "the Python packages could not be installed",
+            *("sync", "--quiet", "--frozen", "--inexact", "--all-groups"),
+            *("--project", str(project)),
+            *([] if build else ["--no-build"]),
+            *self._sources(),
+            UV_PROJECT_ENVIRONMENT=str(venv),
+        )
+
+    def uninstall(self, venv: Path, packages: Iterable[str]) -> None:
+        """Remove packages by name; names that are not installed do not matter."""
+        names = list(packages)
+        if names:
+            self._checked(
+                "packages could not be removed",
+                *("pip", "uninstall", "--quiet", "--python", str(python_of(venv))),
+                *names,
+            )
+
+    def install_torch(self, venv: Path, pins: Sequence[str], backend: str) -> None:
+        """Install the torch stack for this machine's hardware.
+
+        ``pins`` are requirements such as ``torch==2.13.0`` or ``torchaudio``. With
+        ``PythonSettings.torch_wheels`` the stack comes from those wheels alone, and ``backend``
+        does not matter; only what it depends on is then asked of the index.
+        """
+        wheels = self._settings.torch_wheels
+        target = ("--quiet", "--python", str(python_of(venv)))
+        failure = "the torch stack could not be installed"
+        if not wheels:
+            place = f"--torch-backend={backend}"
+            self._checked(failure, "pip", "install", *target, place, *self._sources(), *pins)
+            return
+        only = ("--no-index", "--no-deps", "--find-links", wheels)
+        self._checked(failure, "pip", "install", *target, *only, *pins)
+        there = {package.name: package.version for package in self.installed(venv)}
+        exact = [f"{name}=={there[name]}" for name in map(package_name, pins)]
+        links = ("--find-links", wheels, *self._sources())
+        self._checked(failure, "pip", "install", *target, *links, *exact)
+
+    def installed(self, venv: Path) -> tuple[InstalledPackage, ...]:
+        """List what the environment holds."""
+        output = self._checked(
+            "the installed packages could not be listed",
+            *("pip", "list", "--quiet", "--format=json", "--python", python_of(venv)),
+        )
+        return tuple(
+            InstalledPackage(name=entry["name"], version=entry["version"])
+            for entry in json.loads(output)
+        )
+
+    def find_python(self, version: str) -> Path | None:
+        """Return the interpreter that uv would take for ``version``, if one is on this machine."""
+        done = self._run("python", "find", "--no-python-downloads", version)
+        return Path(done.output.strip()) if done.exit_code == 0 else None
+
+
+def uv_cache_folder(environment: Mapping[str, str], workspace: Path) -> Path:
+    """Return uv's own cache where it can be linked from, else one inside the workspace.
+
+    Links do not cross devices, and copying costs 745 MB for each environment (speed.md).
+    ``COMFYDOCK_UV_CACHE`` names another folder.
+    """
+    if chosen := environment.get("COMFYDOCK_UV_CACHE"):
+        return Path(chosen)
+    home = Path(environment.get("HOME") or environment.get("USERPROFILE") or Path.home())
+    usual = {
+        "nt": Path(environment.get("LOCALAPPDATA") or home / "AppData/Local") / "uv/cache",
+    }.get(os.name, Path(environment.get("XDG_CACHE_HOME") or home / ".cache") / "uv")
+    existing = next(place for place in (usual, *usual.parents) if place.exists())
+    same_device = existing.stat().st_dev == workspace.stat().st_dev
+    return usual if same_device else workspace / "cache" / "uv"
+
+
+def explanation(errors: str) -> str:
+    """Keep what uv says about the cause, without its progress lines."""
+    kept = [line.rstrip() for line in _DEBRIS.sub("", errors).splitlines() if line.strip()]
+    return "\n".join(kept)[-3000:]
+
+
+def _hint(done: Finished) -> str:
+    if re.search(r"dns|connect|network|timed out|error sending request", done.errors, re.I):
+        return "check the network, or set [python] index in config.toml to your mirror"
+    if re.search(r"No interpreter found|python-downloads|No download found", done.errors, re.I):
+        return "install that Python, or choose another with --python 3.x"
+    if "No space left" in done.errors:
+        return "free some disk space, then run the same command again"
+    return ""

@@ -1,0 +1,69 @@
+"""The journal of an environment that is being made: what is planned and what is done.
+
+``import.json`` lies beside ``.cec``, where nothing out of a bundle can be. While it is there the
+environment is *incomplete*; removing it is the last act of making one (design.md 4.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from comfydock_core.domain.acquisition import ImportPlan
+from comfydock_core.errors import StorageError
+from comfydock_core.storage.durable_files import sync_folder, write_durably
+
+JOURNAL = "import.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Journal:
+    """``work`` says what makes the environment; ``done`` are the names of its finished steps.
+
+    ``bundle`` is the digest of the bundle's contents, ``requested`` the name that was asked for
+    and ``plan`` what was confirmed; a ``create`` has none of them. ``failed_nodes`` and
+    ``failed_models`` say why something was given up, by node name and model key.
+    """
+
+    work: Literal["create", "import"]
+    bundle: str = ""
+    requested: str = ""
+    plan: ImportPlan | None = None
+    done: tuple[str, ...] = ()
+    failed_nodes: Mapping[str, str] = field(default_factory=dict)
+    failed_models: Mapping[str, str] = field(default_factory=dict)
+
+    def with_done(self, step: str) -> Journal:
+        """Return the journal with one more finished step."""
+        return replace(self, done=(*self.done, step))
+
+
+def journal_of(environment: Path) -> Journal | None:
+    """Read the journal of an environment's folder; None when it is complete."""
+    path = environment / JOURNAL
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Journal)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise StorageError(
+            f"`{path}` cannot be read",
+            cause=str(error),
+            hint=f"comfydock delete {environment.name}",
+            subject=str(path),
+        ) from error
+
+
+def write_journal(environment: Path, journal: Journal) -> None:
+    """Record the journal; it lasts when this returns."""
+    write_durably(environment / JOURNAL, msgspec.json.encode(journal))
+
+
+def close_journal(environment: Path) -> None:
+    """Declare the environment complete."""
+    (environment / JOURNAL).unlink(missing_ok=True)
+    sync_folder(environment)

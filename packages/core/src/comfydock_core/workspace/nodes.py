@@ -1,0 +1,291 @@
+"""Node packs of an environment: fetched aside, resolved together, then moved into place."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from comfydock_core.domain.manifest import Manifest, NodeInfo
+from comfydock_core.domain.names import node_name_problem
+from comfydock_core.domain.requirements import (
+    Requirements,
+    parse_requirements,
+    sort_requirements,
+)
+from comfydock_core.errors import NodeError, NotFoundError
+from comfydock_core.events import ItemFinished, ItemStarted, Notice
+from comfydock_core.storage.downloads import DownloadRequest
+from comfydock_core.storage.durable_files import copy_tree, remove_folder, staging_folder
+from comfydock_core.storage.zip_reader import extract_zip
+from comfydock_core.workspace import python_packages
+from comfydock_core.workspace.environment import Environment
+from comfydock_core.workspace.workspace import Workspace
+
+STEP = "nodes"
+_NOT_COPIED = ("__pycache__", "*.pyc", "node_modules", ".venv", "*.egg-info")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StagedNode:
+    """A node pack that lies aside, whole, with what it asks of Python."""
+
+    info: NodeInfo
+    folder: Path
+    requirements: Requirements
+
+    @property
+    def install_script(self) -> bool:
+        """Whether it brings an ``install.py``; comfydock never runs it by itself."""
+        return (self.folder / "install.py").is_file()
+
+
+def stage_registry(
+    workspace: Workspace, node_id: str, version: str, staging: Path, sha256: str = ""
+) -> StagedNode:
+    """Fetch a registry node's zip through the cache and unpack it; ``sha256`` must match if given.
+
+    An empty ``version`` is the newest active one.
+    """
+    cached = workspace.root / "cache" / "nodes" / f"{sha256}.zip"
+    if sha256 and cached.exists():
+        info = NodeInfo(name=node_id, source="registry", version=version, registry_id=node_id)
+    else:
+        wanted = version or workspace.tools.registry.version(node_id).version
+        release = workspace.tools.registry.install(node_id, wanted)
+        info = NodeInfo(
+            name=release.node_id,
+            source="registry",
+            version=release.version,
+            registry_id=release.node_id,
+            download_url=release.download_url,
+        )
+        cached = _fetch_zip(workspace, info, sha256, staging)
+    folder = staging / "pack"
+    folder.mkdir()
+    members = extract_zip(cached, folder)
+    (folder / ".tracking").write_text(
+        "\n".join(member.path for member in members), encoding="utf-8"
+    )
+    return _staged(replace(info, sha256=cached.stem), folder)
+
+
+def _fetch_zip(workspace: Workspace, info: NodeInfo, sha256: str, staging: Path) -> Path:
+    fetched = workspace.tools.downloader.fetch(
+        DownloadRequest(
+            urls=(info.download_url,),
+            target=staging / "node.zip",
+            sha256=sha256,
+            name=f"{info.name} {info.version}",
+        )
+    )
+    cached = workspace.root / "cache" / "nodes" / f"{fetched.sha256}.zip"
+    fetched.path.replace(cached)
+    return cached
+
+
+def stage_git(workspace: Workspace, repository: str, reference: str, staging: Path) -> StagedNode:
+    """Check a git node out at a tag, branch or commit; an empty reference is the default branch."""
+    commit, _ = workspace.tools.repositories.resolve(repository, reference or "HEAD")
+    folder = staging / "pack"
+    workspace.tools.repositories.check_out(repository, commit, folder)
+    name = urlsplit(repository).path.rstrip("/").rpartition("/")[2].removesuffix(".git")
+    info = NodeInfo(name=name, source="git", version=commit, repository=repository)
+    return _staged(info, folder)
+
+
+def stage_development(path: Path, staging: Path) -> StagedNode:
+    """Copy a node that is being written; ComfyUI does not accept a link in its place."""
+    if not path.is_dir():
+        raise NotFoundError(f"`{path}` is no folder", subject=str(path))
+    folder = staging / "pack"
+    copy_tree(path, folder, _NOT_COPIED)
+    return _staged(NodeInfo(name=path.name, source="development", version="dev"), folder)
+
+
+def _staged(info: NodeInfo, folder: Path) -> StagedNode:
+    if problem := node_name_problem(info.name):
+        raise NodeError(f"`{ascii(info.name)[1:-1]}` {problem}", subject=info.name)
+    requirements = node_requirements(folder)
+    if requirements.refused:
+        raise NodeError(
+            f"`{info.name}` asks for `{requirements.refused[0]}`, which is an address or a path "
+            "and cannot be locked",
+            hint="ask its author for a released version, or add it as a development node "
+            "without that line",
+            subject=info.name,
+        )
+    group = group_name(info.name) if requirements.packages else ""
+    staged = replace(info, group=group, torch_requirements=requirements.torch)
+    return StagedNode(info=staged, folder=folder, requirements=requirements)
+
+
+def group_name(node: str) -> str:
+    """Return the dependency group of a node: readable, and unique where names normalise alike."""
+    stem = re.sub(r"[^a-z0-9]+", "-", node.lower()).strip("-")
+    return f"{stem}-{hashlib.sha256(node.encode()).hexdigest()[:8]}"
+
+
+def node_requirements(folder: Path) -> Requirements:
+    """Read requirements.txt, or where there is none the dependencies of pyproject.toml."""
+    listed = folder / "requirements.txt"
+    if listed.is_file():
+        return parse_requirements(listed.read_text(encoding="utf-8", errors="replace"))
+    project = folder / "pyproject.toml"
+    if not project.is_file():
+        return Requirements()
+    try:
+        table = tomllib.loads(project.read_text(encoding="utf-8", errors="replace"))
+        lines = table.get("project", {}).get("dependencies", [])
+        return sort_requirements(line for line in lines if isinstance(line, str))
+    except (tomllib.TOMLDecodeError, AttributeError, TypeError) as error:
+        raise NodeError(
+            f"`{folder.name}/pyproject.toml` cannot be read", cause=str(error)
+        ) from error
+
+
+def with_node(manifest: Manifest, staged: StagedNode) -> Manifest:
+    """Return the manifest with the node and its dependency group."""
+    groups = {**manifest.groups}
+    groups.pop(group_name(staged.info.name), None)
+    if staged.info.group:
+        groups[staged.info.group] = staged.requirements.packages
+    return replace(manifest, groups=groups, nodes={**manifest.nodes, staged.info.name: staged.info})
+
+
+def without_node(manifest: Manifest, name: str) -> Manifest:
+    """Return the manifest without the node and its dependency group."""
+    group = manifest.nodes[name].group
+    return replace(
+        manifest,
+        groups={key: lines for key, lines in manifest.groups.items() if key != group},
+        nodes={key: node for key, node in manifest.nodes.items() if key != name},
+    )
+
+
+def check_free(environment: Environment, manifest: Manifest, staged: StagedNode) -> None:
+    """Raise NodeError when the node's folder name is taken."""
+    name = staged.info.name
+    known = {key.casefold() for key in manifest.nodes}
+    there = {p.name.casefold() for p in environment.custom_nodes_path.iterdir()}
+    if name.casefold() in there:
+        raise NodeError(
+            f"`{name}` is already installed"
+            if name.casefold() in known
+            else f"`custom_nodes/{name}` is already there, put there by hand",
+            hint=f"comfydock node remove {name}"
+            if name in manifest.nodes
+            else "move that folder away, then try again",
+            subject=name,
+        )
+
+
+def add_node(workspace: Workspace, environment: Environment, staged: StagedNode) -> Manifest:
+    """Install a staged node: all requirements resolved together, then placed.
+
+    A conflict changes nothing. The manifest is written before the folder appears, so a killed run
+    shows as a missing node that ``node add`` repairs.
+    """
+    report = workspace.reporter.report
+    before = environment.manifest()
+    lock_before = environment.lock_path.read_bytes()
+    check_free(environment, before, staged)
+    manifest = with_node(before, staged)
+    report(ItemStarted(step=STEP, item=staged.info.name))
+    lock = python_packages.resolve(workspace, environment, manifest)
+    environment.write_manifest(manifest)
+    try:
+        python_packages.install(workspace, environment, lock, build=True)
+    except BaseException:
+        environment.write_manifest(before)
+        environment.lock_path.write_bytes(lock_before)
+        raise
+    place(environment, staged)
+    report(ItemFinished(step=STEP, item=staged.info.name, detail=version_text(staged.info)))
+    _say_what_was_left(workspace, staged)
+    return manifest
+
+
+def place(environment: Environment, staged: StagedNode) -> None:
+    """Move a staged node into ``custom_nodes``."""
+    environment.custom_nodes_path.mkdir(exist_ok=True)
+    staged.folder.rename(environment.custom_nodes_path / staged.info.name)
+
+
+def _say_what_was_left(workspace: Workspace, staged: StagedNode) -> None:
+    report = workspace.reporter.report
+    name = staged.info.name
+    if staged.install_script:
+        report(Notice(text=f"`{name}` brings an install.py, which was not run"))
+    if staged.requirements.torch:
+        asked = ", ".join(staged.requirements.torch)
+        report(Notice(text=f"`{name}` asks for {asked}: recorded, your torch stays as it is"))
+    if staged.requirements.ignored:
+        report(Notice(text=f"`{name}`: pip options in its requirements are not followed"))
+
+
+def remove_node(workspace: Workspace, environment: Environment, name: str) -> str:
+    """Take a node out; return where its files are now, ``""`` when they are gone.
+
+    A development node is somebody's work: its folder is only disabled.
+    """
+    manifest = environment.manifest()
+    if name not in manifest.nodes:
+        raise NotFoundError(
+            f"there is no node `{name}` in `{environment.name}`", hint="comfydock node list"
+        )
+    node = manifest.nodes[name]
+    reduced = without_node(manifest, name)
+    lock = python_packages.resolve(workspace, environment, reduced)
+    kept = _put_away(workspace, environment, node)
+    environment.write_manifest(reduced)
+    python_packages.install(workspace, environment, lock, build=True)
+    return kept
+
+
+def _put_away(workspace: Workspace, environment: Environment, node: NodeInfo) -> str:
+    folder = environment.custom_nodes_path / node.name
+    if node.source != "development" or not folder.exists():
+        remove_folder(folder, workspace.root / "cache" / "trash")
+        return ""
+    kept = next(
+        place
+        for number in range(1, 1000)
+        if not (place := folder.with_name(f"{node.name}-{number}.disabled")).exists()
+    )
+    folder.rename(kept)
+    return str(kept)
+
+
+def version_text(node: NodeInfo) -> str:
+    """Say a node's version as a person would: ``v1.2.3``, a short commit, ``development``."""
+    if node.source == "git":
+        return node.version[:8]
+    return "development" if node.source == "development" else f"v{node.version}"
+
+
+def node_states(environment: Environment, nodes: Mapping[str, NodeInfo]) -> dict[str, str]:
+    """Say of each node whether its folder is there: ``installed`` or ``missing``."""
+    return {
+        name: "installed" if (environment.custom_nodes_path / node.name).is_dir() else "missing"
+        for name, node in sorted(nodes.items())
+    }
+
+
+def stage_and_add(
+    workspace: Workspace, environment: Environment, target: str, reference: str, development: bool
+) -> NodeInfo:
+    """Add what the user named: a registry id, a git address or (``development``) a folder."""
+    with staging_folder(workspace.staging_path, "node-") as staging:
+        if development:
+            staged = stage_development(Path(target).expanduser().resolve(), staging)
+        elif "://" in target:
+            staged = stage_git(workspace, target, reference, staging)
+        else:
+            staged = stage_registry(workspace, target, reference, staging)
+        add_node(workspace, environment, staged)
+        return staged.info

@@ -1,0 +1,128 @@
+"""Running ComfyUI in the foreground, with the model library through ComfyUI's own options."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from comfydock_core.errors import NotReadyError
+from comfydock_core.storage.durable_files import write_durably
+from comfydock_core.storage.processes import bin_folder, scrubbed_environment
+from comfydock_core.workspace.environment import Environment
+from comfydock_core.workspace.workspace import Workspace
+
+EXTRA_PATHS = "extra_model_paths.yaml"
+MODEL_FOLDERS = (
+    "audio_encoders",
+    "checkpoints",
+    "classifiers",
+    "clip_vision",
+    "configs",
+    "controlnet",
+    "diffusers",
+    "diffusion_models",
+    "embeddings",
+    "gligen",
+    "hypernetworks",
+    "latent_upscale_models",
+    "loras",
+    "model_patches",
+    "photomaker",
+    "style_models",
+    "text_encoders",
+    "upscale_models",
+    "vae",
+    "vae_approx",
+)
+_ALSO = {"diffusion_models": "unet", "text_encoders": "clip", "controlnet": "t2i_adapter"}
+_NOT_PASSED_ON = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+
+
+def run_environment(workspace: Workspace, environment: Environment, options: Sequence[str]) -> int:
+    """Run ComfyUI until it ends and return its exit code; Ctrl-C reaches it alone."""
+    command = comfyui_command(workspace, environment, options)
+    variables = comfyui_variables(workspace, environment)
+    process = subprocess.Popen(command, cwd=environment.comfyui_path, env=variables)
+    with _signals_to(process):
+        return _exit_code(process.wait())
+
+
+def comfyui_command(
+    workspace: Workspace, environment: Environment, options: Sequence[str] = ()
+) -> list[str]:
+    """Return the command that starts ComfyUI with the workspace's models."""
+    if not environment.python.exists():
+        raise NotReadyError(
+            f"`{environment.name}` has no Python any more",
+            hint=f"comfydock delete {environment.name}, then import or create it again",
+            subject=environment.name,
+        )
+    paths = environment.path / EXTRA_PATHS
+    write_durably(paths, extra_model_paths(workspace.models_directories).encode())
+    return [
+        *(str(environment.python), "main.py", "--extra-model-paths-config", str(paths)),
+        *options,
+    ]
+
+
+def comfyui_variables(workspace: Workspace, environment: Environment) -> dict[str, str]:
+    """Return ComfyUI's environment: the user's own, with the venv's programs first.
+
+    ``PYTHONDONTWRITEBYTECODE`` would make every start take a minute.
+    """
+    variables = scrubbed_environment(workspace.process_environment, (), _NOT_PASSED_ON)
+    programs = str(bin_folder(environment.venv_path))
+    variables["PATH"] = os.pathsep.join(filter(None, (programs, variables.get("PATH", ""))))
+    return variables | {"VIRTUAL_ENV": str(environment.venv_path)}
+
+
+def extra_model_paths(folders: Sequence[Path]) -> str:
+    """Return ComfyUI's extra_model_paths.yaml for the model library, the first folder as default.
+
+    Every folder of models is listed whether it is there or not, and each under all its names.
+    """
+    lines: list[str] = []
+    for number, folder in enumerate(folders):
+        lines += [f"comfydock_{number}:", f"    base_path: {json.dumps(str(folder))}"]
+        lines += ["    is_default: true"] if number == 0 else []
+        for name in sorted({*MODEL_FOLDERS, *_folders_in(folder)} - set(_ALSO.values())):
+            lines += [f"    {name}: |", f"        {name}"]
+            lines += [f"        {_ALSO[name]}"] if name in _ALSO else []
+    return "\n".join(lines) + "\n"
+
+
+def _folders_in(folder: Path) -> set[str]:
+    """Return sub-folders that YAML reads as plain words; node packs bring folders of their own."""
+    if not folder.is_dir():
+        return set()
+    names = {entry.name for entry in folder.iterdir() if entry.is_dir()}
+    return {name for name in names if name.replace("_", "a").replace("-", "a").isalnum()} - {
+        "custom_nodes"
+    }
+
+
+@contextmanager
+def _signals_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Pass signals on while ComfyUI runs; a terminal's Ctrl-C reaches it by itself."""
+
+    def pass_on(number: int, _: object) -> None:
+        if number != signal.SIGINT or not os.isatty(0):
+            process.send_signal(number)
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    before = {number: signal.signal(number, pass_on) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _exit_code(code: int) -> int:
+    """Give a program that was ended by signal N the code 128 + N, as shells do."""
+    return 128 - code if code < 0 else code

@@ -1,0 +1,68 @@
+"""What a workspace works with: git, uv, HTTP, the node registry, downloads, the model index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from comfydock_core.domain.settings import Settings
+from comfydock_core.events import Reporter
+from comfydock_core.storage.downloads import Downloader
+from comfydock_core.storage.git import Git, RepositoryCache
+from comfydock_core.storage.http import HttpClient
+from comfydock_core.storage.model_index import ModelIndex
+from comfydock_core.storage.node_registry import NodeRegistry
+from comfydock_core.storage.uv import Uv, uv_cache_folder
+
+
+class Tools:
+    """Each tool is made when it is first used, so that a command pays only for what it needs."""
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        process_environment: Mapping[str, str],
+        reporter: Reporter,
+    ) -> None:
+        self._root = root
+        self._settings = settings
+        self._process_environment = process_environment
+        self._reporter = reporter
+
+    @cached_property
+    def git(self) -> Git:
+        """git, for this user's settings."""
+        return Git(self._settings.hosts, self._process_environment)
+
+    @cached_property
+    def repositories(self) -> RepositoryCache:
+        """The bare mirrors of git repositories."""
+        return RepositoryCache(self.git, self._settings.hosts, self._root / "cache" / "git")
+
+    @cached_property
+    def uv(self) -> Uv:
+        """uv, for this user's settings."""
+        cache = uv_cache_folder(self._process_environment, self._root)
+        return Uv(self._settings.python, self._process_environment, cache)
+
+    @cached_property
+    def http(self) -> HttpClient:
+        """The one HTTP client."""
+        return HttpClient(self._settings.hosts, self._process_environment)
+
+    @cached_property
+    def registry(self) -> NodeRegistry:
+        """The node registry."""
+        return NodeRegistry(self.http, self._settings.hosts)
+
+    @cached_property
+    def downloader(self) -> Downloader:
+        """Verified downloads."""
+        return Downloader(self.http, self._reporter)
+
+    @cached_property
+    def models(self) -> ModelIndex:
+        """The index of the model library."""
+        return ModelIndex(self._root / "index.db")

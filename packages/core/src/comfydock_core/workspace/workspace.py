@@ -1,0 +1,154 @@
+"""One folder with environments, the models library, caches, logs and the model index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from comfydock_core.domain.names import checked_environment_name
+from comfydock_core.domain.settings import Settings
+from comfydock_core.errors import BusyError, NotFoundError, StorageError
+from comfydock_core.events import Reporter, SilentReporter
+from comfydock_core.storage.config_file import change_settings, read_settings
+from comfydock_core.storage.durable_files import storage_errors
+from comfydock_core.storage.model_scan import ScanResult
+from comfydock_core.workspace.environment import Environment
+from comfydock_core.workspace.tools import Tools
+from comfydock_core.workspace.work_log import LoggingReporter
+
+CONFIG = "config.toml"
+
+
+def default_root(environment: Mapping[str, str]) -> Path:
+    """Return where the workspace lies when nobody says: ``$COMFYDOCK_HOME`` or ~/.comfydock."""
+    chosen = environment.get("COMFYDOCK_HOME")
+    return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".comfydock"
+
+
+class Workspace:
+    """The root of everything; the services of this machine hang from it, made when first used.
+
+    ``created`` tells whether opening it made it, so that a front end can say where it is.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        environment: Mapping[str, str],
+        reporter: Reporter | None = None,
+    ) -> None:
+        self.root = root
+        self.process_environment = environment
+        self.reporter = LoggingReporter(reporter or SilentReporter())
+        self.created = False
+
+    @classmethod
+    def open(
+        cls,
+        root: Path | None,
+        environment: Mapping[str, str] | None = None,
+        reporter: Reporter | None = None,
+    ) -> Workspace:
+        """Open the workspace at ``root`` (or the default place), making what is missing."""
+        environment = os.environ if environment is None else environment
+        place = default_root(environment) if root is None else root.expanduser().absolute()
+        workspace = cls(place, environment, reporter)
+        workspace.created = not (place / "environments").is_dir()
+        if place.exists() and not place.is_dir():
+            raise StorageError(f"`{place}` is no folder", subject=str(place))
+        for folder in ("environments", "cache/git", "cache/nodes", "logs", "locks"):
+            with storage_errors(place):
+                (place / folder).mkdir(parents=True, exist_ok=True)
+        return workspace
+
+    @property
+    def environments_path(self) -> Path:
+        """The folder of the environments."""
+        return self.root / "environments"
+
+    @property
+    def staging_path(self) -> Path:
+        """Where things are built aside; same file system as the environments."""
+        return self.root / "cache" / "staging"
+
+    def log_path(self, name: str) -> Path:
+        """The log of an environment's last creation or import, in detail."""
+        return self.root / "logs" / f"{name}.log"
+
+    @cached_property
+    def settings(self) -> Settings:
+        """config.toml with the environment variables over it."""
+        return read_settings(self.root / CONFIG, self.process_environment)
+
+    def change_settings(self, changes: Mapping[str, object]) -> None:
+        """Set keys of config.toml and read it again."""
+        change_settings(self.root / CONFIG, changes)
+        self.__dict__.pop("settings", None)
+        self.__dict__.pop("tools", None)
+
+    @cached_property
+    def tools(self) -> Tools:
+        """git, uv, HTTP, the registry and the model index, for the settings as they are now."""
+        return Tools(self.root, self.settings, self.process_environment, self.reporter)
+
+    @property
+    def models_directories(self) -> tuple[Path, ...]:
+        """The folders of the model library; the first one takes downloads."""
+        chosen = tuple(Path(folder) for folder in self.settings.models_directories)
+        return chosen or (self.root / "models",)
+
+    def add_models_directory(self, folder: Path) -> bool:
+        """Add a folder to the library; the first one added becomes the default. False if known."""
+        place = str(folder.expanduser().resolve())
+        known = self.settings.models_directories
+        if place in known:
+            return False
+        self.change_settings({"models.directories": [*known, place]})
+        return True
+
+    def scan_models(self) -> ScanResult:
+        """Bring the index up to date with what lies in the models directories."""
+        return self.tools.models.scan(self.models_directories, self.reporter)
+
+    def environment_names(self) -> tuple[str, ...]:
+        """Return the names of the environments, complete or not, sorted."""
+        return tuple(
+            sorted(p.name for p in self.environments_path.iterdir() if not p.name.startswith("."))
+        )
+
+    def has_environment(self, name: str) -> bool:
+        """Whether something of that name is there, complete or not."""
+        return (self.environments_path / checked_environment_name(name)).exists()
+
+    def environment(self, name: str) -> Environment:
+        """Return the environment, complete or not; NotFoundError otherwise."""
+        if not self.has_environment(name):
+            there = ", ".join(f"`{known}`" for known in self.environment_names())
+            raise NotFoundError(
+                f"there is no environment `{name}`",
+                hint=f"there are: {there}" if there else "comfydock create NAME",
+                subject=name,
+            )
+        return Environment(name, self.environments_path / name, self.tools.git)
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold an environment for one process; BusyError when another one has it."""
+        lock = FileLock(self.root / "locks" / f"{checked_environment_name(name)}.lock")
+        try:
+            lock.acquire(timeout=0.2)
+        except Timeout as error:
+            raise BusyError(
+                f"another comfydock is working on `{name}`",
+                hint="wait until it is done, then run the same command again",
+                subject=name,
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()

@@ -1,0 +1,42 @@
+"""Which files are whole safetensors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from comfydock_core.storage.safetensors_header import header_problem
+
+
+def tensors(header: object, data: bytes) -> bytes:
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+TWO = {"__metadata__": {"a": "b"}, "x": {"data_offsets": [0, 4]}, "y": {"data_offsets": [4, 6]}}
+FILES = (
+    (tensors(TWO, b"sixsix"), ""),
+    (tensors({}, b""), ""),
+    (tensors(TWO, b"five5"), "its header speaks of"),
+    (tensors(TWO, b"seven77"), "its header speaks of"),
+    (b"", "does not begin"),
+    (b"<!doctype html><html>", "does not begin"),
+    ((10).to_bytes(8, "little") + b"{}", "does not begin"),
+    ((2**63).to_bytes(8, "little") + b"{}", "does not begin"),
+    (tensors([1], b""), "cannot be read"),
+    (tensors({"x": {"data_offsets": ["0", "4"]}}, b""), "cannot be read"),
+    (tensors({"x": {"data_offsets": [0]}}, b""), "cannot be read"),
+    (tensors({"x": 5}, b""), "cannot be read"),
+    ((5).to_bytes(8, "little") + b"\xff{}{}", "cannot be read"),
+    ((4000).to_bytes(8, "little") + b"[" * 4000, "cannot be read"),
+)
+
+
+@pytest.mark.parametrize(("data", "problem"), FILES)
+def test_the_header_is_held_against_the_size(tmp_path: Path, data: bytes, problem: str) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(data)
+    found = header_problem(path)
+    assert problem in found
+    assert bool(found) == bool(problem)

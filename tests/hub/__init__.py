@@ -1,0 +1,1 @@
+"""Real servers on loopback: model host with faults, node registry, git over HTTP."""

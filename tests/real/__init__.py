@@ -1,0 +1,1 @@
+"""Real ComfyUI, CPU torch, tiny models: what `make real` stands on."""
