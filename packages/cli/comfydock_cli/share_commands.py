@@ -25,9 +25,8 @@ STRATEGIES = ("all", "required", "flexible", "skip")
 
 def export_env_arguments(parser: ArgumentParser) -> None:
     """ENV, --output."""
-    parser.add_argument(
-        "name", nargs="?", default="", metavar="ENV", help="default: the active one"
-    )
+    active = "default: the active one"
+    parser.add_argument("name", nargs="?", default="", metavar="ENV", help=active)
     parser.add_argument("--output", metavar="FILE", help="default: ENV_export_DATE.tar.gz here")
 
 
@@ -81,7 +80,7 @@ def import_env_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--models", choices=STRATEGIES, help="which missing models to download")
     parser.add_argument("--skip-models", action="store_true", help="download no models")
     parser.add_argument(
-        "--skip-nodes", action="store_true", help="install no registry or git nodes"
+        "--skip-nodes", action="store_true", help="install only bundled nodes"
     )
     parser.add_argument("--torch-backend", default="", metavar="auto|cpu|cu...|rocm...|none")
     parser.add_argument(

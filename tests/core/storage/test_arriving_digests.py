@@ -28,7 +28,12 @@ def test_chunks_of_any_size_give_the_digests_of_the_whole(sizes: tuple[int, ...]
 
 def test_a_failure_leaves_no_thread_behind() -> None:
     before = threading.active_count()
-    with pytest.raises(ValueError, match="broken"), ArrivingDigests() as digests:
-        digests.feed(b"x" * 100_000)
-        raise ValueError("broken")
+
+    def fail() -> None:
+        with ArrivingDigests() as digests:
+            digests.feed(b"x" * 100_000)
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        fail()
     assert threading.active_count() == before

@@ -159,13 +159,16 @@ def test_a_file_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
 def test_leaving_early_stops_the_file_under_way(tmp_path: Path) -> None:
     large = write_sparse(tmp_path / "large.safetensors", 512 * MIB)
     small = write_model(tmp_path / "small.safetensors")
-    leaving = threading.Event()
+    begun, leaving = threading.Event(), threading.Event()
     last: dict[Path, int] = {}
 
     def progress(path: Path, done: int) -> None:
         last[path] = done
         if path == large:
+            begun.set()
             leaving.wait(30)
+        else:
+            begun.wait(30)
 
     results = full_hashes_of_many([large, small], progress)
     assert next(results)[0] == small

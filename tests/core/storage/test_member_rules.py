@@ -56,4 +56,4 @@ def test_what_is_shown_is_one_short_harmless_line() -> None:
     assert error.sentence.startswith(r"`x\ny`: member `a\x1b[2J\udcff\u202ennn")
     assert error.sentence.endswith("n…` is bad")
     assert len(error.sentence) < 250
-    assert error.subject == shown(error.subject)
+    assert error.sentence == f"`{shown('x' + chr(10) + 'y')}`: member `{error.subject}` is bad"

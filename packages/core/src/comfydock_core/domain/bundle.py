@@ -54,8 +54,8 @@ def place_of(path: str) -> str:
     if path in (MANIFEST, PYPROJECT, LOCK, PYTHON_VERSION):
         return path
     first, _, rest = path.partition("/")
-    if first == WORKFLOWS and rest.endswith((".json", "/")):
+    if first == WORKFLOWS and path.endswith((".json", "/")):
         return WORKFLOWS
-    if first == DEV_NODES and "/" in rest:
+    if first == DEV_NODES and ("/" in rest or path.endswith("/")):
         return DEV_NODES
     return ""

@@ -30,14 +30,22 @@ class HostSettings:
     ca_bundle: str = ""
 
     def reach(self, url: str) -> str:
-        """Return the address to contact for ``url``: its longest matching mirror, or itself."""
-        prefix = max((p for p in self.mirrors if url.startswith(p)), key=len, default="")
-        return self.mirrors[prefix] + url[len(prefix) :] if prefix else url
+        """Return the address to contact for ``url``: its longest matching mirror, or itself.
+
+        A prefix ends at a slash: ``https://a.org`` does not cover ``https://a.org.example``.
+        """
+        mirrors = {_slashed(public): _slashed(mirror) for public, mirror in self.mirrors.items()}
+        prefix = max((p for p in mirrors if url.startswith(p)), key=len, default="")
+        return mirrors[prefix] + url[len(prefix) :] if prefix else url
 
     def allows_private(self, url: str) -> bool:
         """Whether the user allowed this host to be a private address and plain http."""
         parts = urlsplit(url)
         return bool({parts.netloc.rpartition("@")[2], parts.hostname or ""} & self.allowed)
+
+
+def _slashed(address: str) -> str:
+    return address.rstrip("/") + "/"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

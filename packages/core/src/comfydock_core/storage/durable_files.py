@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from comfydock_core.errors import StorageError
 
@@ -91,14 +94,38 @@ def _force_removal(function: Callable[[str], object], path: str, _: object) -> N
 
 @contextmanager
 def staging_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """Give a private (0700) folder below ``parent`` that is gone afterwards."""
+    """Give a private (0700) folder below ``parent`` that is gone afterwards.
+
+    A lock beside it says that its process lives; what a killed process left is swept out here.
+    """
     with storage_errors(parent):
         parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        _sweep(parent)
+        folder = parent / f"{prefix}{secrets.token_hex(6)}"
+        lock = FileLock(f"{folder}.lock")
+        lock.acquire()
     try:
+        with storage_errors(parent):
+            folder.mkdir(mode=0o700)
         yield folder
     finally:
-        shutil.rmtree(folder, onerror=_force_removal)
+        _remove_staging(folder, lock)
+
+
+def _sweep(parent: Path) -> None:
+    for path in parent.glob("*.lock"):
+        lock = FileLock(path)
+        with suppress(Timeout, OSError):
+            lock.acquire(timeout=0)
+            _remove_staging(path.with_suffix(""), lock)
+
+
+def _remove_staging(folder: Path, lock: FileLock) -> None:
+    """Remove a staging folder, then its lock's file while the lock is still held."""
+    shutil.rmtree(folder, onerror=_force_removal)
+    with suppress(OSError):
+        Path(lock.lock_file).unlink()
+    lock.release()
 
 
 def copy_tree(source: Path, destination: Path, ignored: tuple[str, ...] = ()) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +10,7 @@ from comfydock_core.domain.manifest import ManifestModel
 from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.errors import NotFoundError, StorageError
 from comfydock_core.storage.hashing import SHORT_HASH_LENGTH, BytesRead, FullHashes
+from comfydock_core.storage.index_database import BrokenIndexError
 from comfydock_core.storage.model_index import ModelIndex
 
 
@@ -46,13 +46,17 @@ def _verified(
         if local is not None:
             return LocalMatch(kind="verified", model=local)
     for key in _undigested(model, index):
-        # A file that cannot be read, or was changed, is no reason not to look at the next.
-        with suppress(StorageError, NotFoundError):
+        try:
             hashes = index.calculate_full_hashes(key, progress)
-            index.update_model_hashes(key, hashes)
-            local = index.get_model(key)
-            if local is not None and _is(model, hashes):
-                return LocalMatch(kind="verified", model=local)
+        except BrokenIndexError:
+            raise
+        except (StorageError, NotFoundError):
+            # A file that cannot be read, or was changed, is no reason not to look at the next.
+            continue
+        index.update_model_hashes(key, hashes)
+        local = index.get_model(key)
+        if local is not None and _is(model, hashes):
+            return LocalMatch(kind="verified", model=local)
     return None
 
 

@@ -110,11 +110,11 @@ class _ZipReading:
         """Yield each file to unpack once it is checked, its data not yet."""
         entries = sorted(self._entries(), key=lambda entry: entry.offset)
         for entry in entries:
-            self._check_kind(entry)
             path = entry.name.removesuffix("/") if entry.is_folder else entry.name
             self._gate.check_name(path)
             if is_made_anew(path):
                 continue
+            self._check_kind(entry)
             if entry.is_folder:
                 self._gate.admit_folder(path)
             else:

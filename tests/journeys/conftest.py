@@ -1,0 +1,33 @@
+"""The town and a sender's bundle, made once for each test process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.machines import Machine, sender
+from tests.journeys.town import Town
+from tests.journeys.town import town as build_town
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """ComfyUI, a registry, a git node and models on loopback."""
+    with build_town(tmp_path_factory.mktemp("town")) as built:
+        yield built
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory, town: Town) -> Machine:
+    """A sender's machine with the committed environment `studio`; tests leave it as it is."""
+    return sender(tmp_path_factory.mktemp("sender"), town)
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory, studio: Machine) -> Path:
+    """The bundle that `studio` exports."""
+    target = tmp_path_factory.mktemp("bundle") / "studio.tar.gz"
+    studio.ok("export", "studio", "--output", str(target))
+    return target
