@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from packaging.markers import InvalidMarker, Marker
 from packaging.version import InvalidVersion, Version
 
 from comfydock_core.domain.fields import Fields
@@ -72,9 +73,17 @@ def _package(fields: Fields) -> LockedPackage:
         source=kind,
         address="" if kind in ("registry", "virtual") else source.text(kind, ""),
         hashes=frozenset(file.text("hash", form=_HASH) for file in files if file.has("hash")),
-        markers=fields.strings("resolution-markers"),
+        markers=_markers(fields, "resolution-markers"),
         wheels=len(wheels),
     )
+
+
+def _markers(fields: Fields, key: str) -> tuple[str, ...]:
+    """Read environment markers and spell them anew: they become part of what uv reads."""
+    try:
+        return tuple(str(Marker(text)) for text in fields.strings(key))
+    except InvalidMarker as error:
+        raise fields.wrong(key, "has an entry that is no environment marker") from error
 
 
 def foreign_packages(packages: Iterable[LockedPackage]) -> tuple[LockedPackage, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -33,12 +34,15 @@ def is_torch_stack(name: str) -> bool:
     return name in TORCH_STACK or name.startswith(("nvidia-", "rocm", "intel-sycl-rt"))
 
 
-def project_tables(manifest: Manifest) -> Table:
+def project_tables(manifest: Manifest, constraints: Sequence[str] = ()) -> Table:
     """Return the whole pyproject.toml that describes ``manifest``, as plain tables.
 
     ``exclude-dependencies`` keeps the torch stack out of the lock, so that one lock installs on
-    every machine.
+    every machine. ``constraints`` are requirements that limit a resolution.
     """
+    uv: Table = {"package": False, "exclude-dependencies": list(TORCH_STACK)}
+    if constraints:
+        uv["constraint-dependencies"] = list(constraints)
     minor = ".".join(manifest.python_version.split(".")[:2])
     return {
         "project": {
@@ -49,7 +53,7 @@ def project_tables(manifest: Manifest) -> Table:
         },
         "dependency-groups": {name: list(lines) for name, lines in sorted(manifest.groups.items())},
         "tool": {
-            "uv": {"package": False, "exclude-dependencies": list(TORCH_STACK)},
+            "uv": uv,
             "comfydock": comfydock_table(manifest),
         },
     }

@@ -7,7 +7,7 @@ cannot be without stops the work and leaves the journal, so that it can be resum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +21,7 @@ from comfydock_core.domain.acquisition import (
 from comfydock_core.domain.bundle import LOCK, WORKFLOWS
 from comfydock_core.domain.lock import parse_lock
 from comfydock_core.domain.manifest import Manifest, NodeInfo
+from comfydock_core.domain.model_loaders import loader_value
 from comfydock_core.domain.requirements import Requirements
 from comfydock_core.errors import BundleError, ComfydockError, NodeError
 from comfydock_core.events import (
@@ -34,6 +35,7 @@ from comfydock_core.events import (
 from comfydock_core.importing.report import Outcomes
 from comfydock_core.storage.downloads import DownloadRequest
 from comfydock_core.storage.durable_files import copy_tree, remove_folder, staging_folder
+from comfydock_core.storage.model_links import link_model
 from comfydock_core.workspace import creation, nodes, python_packages, workflows
 from comfydock_core.workspace.environment import Environment, History
 from comfydock_core.workspace.journal import Journal, write_journal
@@ -74,6 +76,7 @@ class Execution:
             self._keep(replace(self._journal, failed_nodes={}, failed_models={}))
             self._install_nodes()
             self._fetch_models()
+            link_models(work)
         absent = frozenset(self._journal.failed_nodes)
         self._step("manifest", lambda: write_manifest(work, absent))
         self._step("python", lambda: install_python(work))
@@ -145,7 +148,7 @@ def place_environment(work: Work) -> None:
         commit, _ = work.workspace.tools.repositories.resolve(repository, manifest.comfyui_version)
     creation.place_comfyui(work.workspace, work.environment, repository, commit)
     report(ItemFinished(step="environment", item="ComfyUI", detail=manifest.comfyui_version))
-    report(StepFinished(step="environment"))
+    report(StepFinished(step="environment", detail=f"ComfyUI {manifest.comfyui_version}"))
 
 
 def install_node(work: Work, decision: NodeAcquisitionDecision) -> None:
@@ -188,7 +191,7 @@ def fetch_model(work: Work, decision: ModelAcquisitionDecision) -> None:
     report(ItemStarted(step="models", item=name, size=aggregate.total_size or None))
     folder = work.workspace.models_directories[0]
     rest = (url for url in aggregate.sources if url != decision.source_url)
-    result = work.workspace.tools.downloader.fetch(
+    work.workspace.tools.downloader.fetch(
         DownloadRequest(
             urls=(decision.source_url, *rest),
             target=folder / decision.target_path,
@@ -198,10 +201,28 @@ def fetch_model(work: Work, decision: ModelAcquisitionDecision) -> None:
             name=name,
         )
     )
-    verified = (
-        "verified" if content and (content.sha256_hash or content.blake3_hash) else "unverified"
-    )
-    report(ItemFinished(step="models", item=name, detail=f"{result.size} bytes, {verified}"))
+    known = content and (content.sha256_hash or content.blake3_hash)
+    detail = "verified" if known else "there was no digest to verify it with"
+    report(ItemFinished(step="models", item=name, detail=detail))
+
+
+def link_models(work: Work) -> None:
+    """Make models that lie here in a folder where their loader does not look appear where it does.
+
+    The file stays where it is; ``target_path`` is where the bundle's author had it.
+    """
+    for decision in work.plan.models_for("existing"):
+        here, target = decision.substitute, decision.target_path
+        if (
+            here
+            and target
+            and not loader_value(
+                decision.model.category or target.partition("/")[0],
+                here.relative_path,
+                separator="/",
+            )
+        ):
+            link_model(Path(here.path), work.workspace.models_directories[0] / target)
 
 
 def write_manifest(work: Work, failed: frozenset[str]) -> None:
@@ -209,7 +230,9 @@ def write_manifest(work: Work, failed: frozenset[str]) -> None:
 
     It names what is here: a node that could not be installed is added by ``node add`` later.
     """
-    creation.write_tracked(work.environment, installed_manifest(work, failed))
+    work.workspace.scan_models()
+    manifest = with_local_keys(installed_manifest(work, failed), local_keys(work))
+    creation.write_tracked(work.environment, manifest)
 
 
 def installed_manifest(work: Work, failed: frozenset[str]) -> Manifest:
@@ -226,18 +249,54 @@ def installed_manifest(work: Work, failed: frozenset[str]) -> Manifest:
     )
 
 
+def local_keys(work: Work) -> dict[str, str]:
+    """Return under which key this machine's index has each of the plan's models.
+
+    It differs from the bundle's where another tool wrote the bundle, or where two files here share
+    a short hash.
+    """
+    keys: dict[str, str] = {}
+    for decision in work.plan.models_for("existing"):
+        if decision.substitute:
+            keys[decision.key] = decision.substitute.hash
+    for decision in work.plan.models_for("download"):
+        found = work.workspace.tools.models.by_relative_path(decision.target_path)
+        if found:
+            keys[decision.key] = found[0].hash
+    bundled = work.plan.manifest.models
+    return {old: new for old, new in keys.items() if old != new and old in bundled}
+
+
+def with_local_keys(manifest: Manifest, keys: Mapping[str, str]) -> Manifest:
+    """Return the manifest with models renamed to the keys that this machine knows them by."""
+    if not keys:
+        return manifest
+    models = {
+        keys.get(key, key): replace(model, hash=keys.get(key, key))
+        for key, model in manifest.models.items()
+    }
+    workflows_here = {
+        name: replace(
+            workflow,
+            models=tuple(replace(m, hash=keys.get(m.hash, m.hash)) for m in workflow.models),
+        )
+        for name, workflow in manifest.workflows.items()
+    }
+    return replace(manifest, models=models, workflows=workflows_here)
+
+
 def install_python(work: Work) -> None:
     """Lock with the bundle's versions and this machine's addresses, then install."""
     report = work.workspace.reporter.report
     report(StepStarted(step="python", title="Syncing Python environment", count=1))
     manifest = work.environment.manifest()
     pinned = parse_lock((work.bundle / LOCK).read_bytes())
-    report(ItemStarted(step="python", item="packages"))
+    report(ItemStarted(step="python", item="Python packages"))
     build = work.plan.build_allowed
     lock = python_packages.resolve_pinned(work.workspace, manifest, pinned, build)
     python_packages.prepare_venv(work.workspace, work.environment, manifest.python_version)
     python_packages.install(work.workspace, work.environment, lock, build=build)
-    report(ItemFinished(step="python", item="packages", detail=creation.python_detail(lock)))
+    report(ItemFinished(step="python", item="Python packages"))
     recorded = manifest.torch.version
     manifest = creation.add_torch(
         work.workspace, work.environment, manifest, work.plan.torch_backend
@@ -246,7 +305,7 @@ def install_python(work: Work) -> None:
         text = f"torch is {manifest.torch.version} here, it was {recorded} at the sender's"
         report(Notice(text=text))
     work.environment.write_manifest(manifest)
-    report(StepFinished(step="python"))
+    report(StepFinished(step="python", detail=f"Installed {creation.python_detail(lock)}"))
 
 
 def place_workflows(work: Work) -> None:

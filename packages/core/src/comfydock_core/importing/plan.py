@@ -89,6 +89,7 @@ def decide_model(
             aggregate,
             "existing",
             substitute=here or probable,
+            target_path="" if model_path_problem(_target(aggregate)) else _target(aggregate),
             reason="" if here else "same name and size; the bundle has no digest to compare",
         )
     if aggregate.criticality not in _WANTED[strategy]:

@@ -143,7 +143,7 @@ def _comfyui(manifest: Manifest, here: Surroundings) -> CodeOrigin:
     known = {here.comfyui_repository.removesuffix(".git"), *OFFICIAL_COMFYUI}
     return CodeOrigin(
         kind="comfyui",
-        name=f"ComfyUI {manifest.comfyui_version}",
+        name=manifest.comfyui_version,
         detail=f"{repository} at {manifest.comfyui_commit[:8] or manifest.comfyui_version}",
         pinned=repository.removesuffix(".git") in known,
     )

@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-
 from comfydock_core.domain.fields import Fields
 from comfydock_core.domain.settings import (
     COMFYUI_REPOSITORY,
@@ -78,6 +76,8 @@ def _python(fields: Fields, environment: Mapping[str, str]) -> PythonSettings:
 
 def change_settings(path: Path, changes: Mapping[str, Any]) -> None:
     """Set keys (``active_environment``, ``models.directories``) and keep all else as written."""
+    import tomlkit
+
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     document = tomlkit.parse(text)
     for key, value in changes.items():

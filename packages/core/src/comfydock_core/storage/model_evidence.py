@@ -8,7 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from comfydock_core.errors import StorageError
-from comfydock_core.events import ItemFailed, ItemFinished, ItemProgress, ItemStarted, Reporter
+from comfydock_core.events import (
+    ItemFailed,
+    ItemFinished,
+    ItemProgress,
+    ItemStarted,
+    Reporter,
+    StepStarted,
+)
 from comfydock_core.storage.hashing import (
     LARGEST_READ_WHOLE,
     FullHashes,
@@ -26,18 +33,28 @@ _THREADS_PER_CORE = 2
 
 
 class Evidence:
-    """Short hashes and full digests by place; a file that cannot be read leaves the walk."""
+    """Short hashes and full digests by place; a file that cannot be read leaves the walk.
+
+    The scan is a step for a reporter only once there is something to read: ``began``.
+    """
 
     def __init__(self, walk: Walk, reporter: Reporter) -> None:
         self.shorts: dict[Place, str] = {}
         self.digests: dict[Place, FullHashes] = {}
         self.walk = walk
         self._report = reporter.report
+        self.began = False
+
+    def _begin(self) -> None:
+        if not self.began:
+            self.began = True
+            self._report(StepStarted(step=SCAN_STEP, title="Indexing models"))
 
     def sample(self, places: Iterable[Place]) -> None:
         """Learn the short hashes of ``places``."""
         states = {place: self.walk.files[place] for place in places}
         total, done = sum(size for size, _, _ in states.values()), 0
+        self._begin()
         self._report(ItemStarted(step=SCAN_STEP, item=_SAMPLING, size=total))
         for count, (place, outcome) in enumerate(_samples(states), 1):
             done += states[place][0]
@@ -52,6 +69,7 @@ class Evidence:
     def digest(self, places: Iterable[Place]) -> None:
         """Learn the full digests of ``places``, which share a short hash with other files."""
         by_path = {path_of(place): place for place in places}
+        self._begin()
         for _, relative in by_path.values():
             self._report(ItemStarted(step=SCAN_STEP, item=relative))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from comfydock_core.events import Reporter, StepFinished, StepStarted
+from comfydock_core.events import Reporter, StepFinished
 from comfydock_core.storage.index_database import IndexDatabase
 from comfydock_core.storage.model_evidence import SCAN_STEP, Evidence
 from comfydock_core.storage.model_keys import KeyAssignment
@@ -79,11 +79,11 @@ def scan_models(
     and everything is written in one transaction. What another process wrote in between counts.
     """
     started = time.monotonic()
-    reporter.report(StepStarted(step=SCAN_STEP, title="Scanning the models directories"))
     walk = walk_models(directories)
     evidence = Evidence(walk, reporter)
     difference = _settle(database, evidence)
-    reporter.report(StepFinished(step=SCAN_STEP, detail=_summary(difference)))
+    if evidence.began:
+        reporter.report(StepFinished(step=SCAN_STEP, detail=_summary(difference)))
     return ScanResult(
         added=len(difference.added),
         changed=len(difference.changed),

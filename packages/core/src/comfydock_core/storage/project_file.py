@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,14 @@ def write_project(path: Path, manifest: Manifest) -> None:
     write_durably(path, project_text(manifest, _existing(path)).encode())
 
 
-def project_text(manifest: Manifest, document: tomlkit.TOMLDocument | None = None) -> str:
+def project_text(
+    manifest: Manifest,
+    document: tomlkit.TOMLDocument | None = None,
+    constraints: Sequence[str] = (),
+) -> str:
     """Return pyproject.toml for ``manifest``, generated anew or laid over ``document``."""
     document = tomlkit.document() if document is None else document
-    tables = project_tables(manifest)
+    tables = project_tables(manifest, constraints)
     _lay(document, {key: value for key, value in tables.items() if key != "dependency-groups"})
     document["dependency-groups"] = _fresh(tables["dependency-groups"])
     ours: Any = document["tool"]

@@ -70,7 +70,7 @@ def _clear_interrupted(workspace: Workspace, environment: Environment) -> None:
 
 def _create(workspace: Workspace, environment: Environment, request: CreateRequest) -> None:
     report = workspace.reporter.report
-    report(StepStarted(step=STEP, title=f"Creating environment {request.name}", count=4))
+    report(StepStarted(step=STEP, title=f"Creating environment {request.name}", count=3))
     repository = request.repository or workspace.settings.hosts.comfyui_repository
     report(ItemStarted(step=STEP, item="ComfyUI"))
     commit, reference = workspace.tools.repositories.resolve(repository, request.comfyui)
@@ -100,7 +100,7 @@ def _create(workspace: Workspace, environment: Environment, request: CreateReque
     history.start()
     history.commit("Create environment")
     close_journal(environment.path)
-    report(StepFinished(step=STEP))
+    report(StepFinished(step=STEP, detail=f"ComfyUI {reference}, {python_detail(lock)}"))
 
 
 def add_torch(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,16 +62,11 @@ def resolve_pinned(
     them. A file whose digest the bundle's lock does not list is dropped, and a package of which
     none is left is refused by name.
     """
-    plain = project_text(manifest)
     pins = [package.pin for package in pinned if package.source == "registry"]
     with staging_folder(workspace.staging_path, "resolve-") as folder:
         for constraints in (pins, []):
-            text = plain.replace(
-                "[tool.uv]\n",
-                f"[tool.uv]\nconstraint-dependencies = {_toml_list(constraints)}\n",
-                1,
-            )
-            (folder / "pyproject.toml").write_text(text if constraints else plain, encoding="utf-8")
+            text = project_text(manifest, constraints=constraints)
+            (folder / "pyproject.toml").write_text(text, encoding="utf-8")
             try:
                 workspace.tools.uv.lock(folder, python_version=manifest.python_version, build=build)
             except RequirementConflictError as error:
@@ -90,11 +85,6 @@ def _held_to_digests(lock: str, pinned: tuple[LockedPackage, ...]) -> str:
         )
     listed = frozenset(digest for package in pinned for digest in package.hashes)
     return without_files(lock, frozenset(d for p in ours for d in p.hashes) - listed)
-
-
-def _toml_list(items: Iterable[str]) -> str:
-    """Write strings as a TOML list; pins hold no single quotes (their form was checked)."""
-    return "[" + ", ".join("'" + item.replace("'", '"') + "'" for item in items) + "]"
 
 
 def _named_conflict(

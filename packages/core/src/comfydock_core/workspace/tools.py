@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from comfydock_core.domain.settings import Settings
 from comfydock_core.events import Reporter
-from comfydock_core.storage.downloads import Downloader
-from comfydock_core.storage.git import Git, RepositoryCache
-from comfydock_core.storage.http import HttpClient
-from comfydock_core.storage.model_index import ModelIndex
-from comfydock_core.storage.node_registry import NodeRegistry
-from comfydock_core.storage.uv import Uv, uv_cache_folder
+
+if TYPE_CHECKING:
+    from comfydock_core.storage.downloads import Downloader
+    from comfydock_core.storage.git import Git, RepositoryCache
+    from comfydock_core.storage.http import HttpClient
+    from comfydock_core.storage.model_index import ModelIndex
+    from comfydock_core.storage.node_registry import NodeRegistry
+    from comfydock_core.storage.uv import Uv
 
 
 class Tools:
-    """Each tool is made when it is first used, so that a command pays only for what it needs."""
+    """Each tool is made when it is first used, so that a command pays only for what it needs,
+    the import of its libraries included."""
 
     def __init__(
         self,
@@ -34,35 +38,49 @@ class Tools:
     @cached_property
     def git(self) -> Git:
         """git, for this user's settings."""
+        from comfydock_core.storage.git import Git
+
         return Git(self._settings.hosts, self._process_environment)
 
     @cached_property
     def repositories(self) -> RepositoryCache:
         """The bare mirrors of git repositories."""
+        from comfydock_core.storage.git import RepositoryCache
+
         return RepositoryCache(self.git, self._settings.hosts, self._root / "cache" / "git")
 
     @cached_property
     def uv(self) -> Uv:
         """uv, for this user's settings."""
+        from comfydock_core.storage.uv import Uv, uv_cache_folder
+
         cache = uv_cache_folder(self._process_environment, self._root)
         return Uv(self._settings.python, self._process_environment, cache)
 
     @cached_property
     def http(self) -> HttpClient:
         """The one HTTP client."""
+        from comfydock_core.storage.http import HttpClient
+
         return HttpClient(self._settings.hosts, self._process_environment)
 
     @cached_property
     def registry(self) -> NodeRegistry:
         """The node registry."""
+        from comfydock_core.storage.node_registry import NodeRegistry
+
         return NodeRegistry(self.http, self._settings.hosts)
 
     @cached_property
     def downloader(self) -> Downloader:
         """Verified downloads."""
+        from comfydock_core.storage.downloads import Downloader
+
         return Downloader(self.http, self._reporter)
 
     @cached_property
     def models(self) -> ModelIndex:
         """The index of the model library."""
+        from comfydock_core.storage.model_index import ModelIndex
+
         return ModelIndex(self._root / "index.db")
