@@ -77,8 +77,7 @@ class Execution:
             self._install_nodes()
             self._fetch_models()
             link_models(work)
-        absent = frozenset(self._journal.failed_nodes)
-        self._step("manifest", lambda: write_manifest(work, absent))
+        self._step("manifest", lambda: write_manifest(work, self._journal))
         self._step("python", lambda: install_python(work))
         self._step("workflows", lambda: place_workflows(work))
         self._step("commit", lambda: commit(work))
@@ -225,13 +224,14 @@ def link_models(work: Work) -> None:
             link_model(Path(here.path), work.workspace.models_directories[0] / target)
 
 
-def write_manifest(work: Work, failed: frozenset[str]) -> None:
+def write_manifest(work: Work, journal: Journal) -> None:
     """Write the environment's own pyproject.toml, generated from what was parsed.
 
     It names what is here: a node that could not be installed is added by ``node add`` later.
     """
     work.workspace.scan_models()
-    manifest = with_local_keys(installed_manifest(work, failed), local_keys(work))
+    manifest = installed_manifest(work, frozenset(journal.failed_nodes))
+    manifest = with_local_keys(manifest, local_keys(work, frozenset(journal.failed_models)))
     creation.write_tracked(work.environment, manifest)
 
 
@@ -249,11 +249,11 @@ def installed_manifest(work: Work, failed: frozenset[str]) -> Manifest:
     )
 
 
-def local_keys(work: Work) -> dict[str, str]:
+def local_keys(work: Work, failed: frozenset[str]) -> dict[str, str]:
     """Return under which key this machine's index has each of the plan's models.
 
     It differs from the bundle's where another tool wrote the bundle, or where two files here share
-    a short hash.
+    a short hash. What failed to be downloaded is not here, whatever lies in its place.
     """
     keys: dict[str, str] = {}
     for decision in work.plan.models_for("existing"):
@@ -261,7 +261,7 @@ def local_keys(work: Work) -> dict[str, str]:
             keys[decision.key] = decision.substitute.hash
     for decision in work.plan.models_for("download"):
         found = work.workspace.tools.models.by_relative_path(decision.target_path)
-        if found:
+        if found and decision.key not in failed:
             keys[decision.key] = found[0].hash
     bundled = work.plan.manifest.models
     return {old: new for old, new in keys.items() if old != new and old in bundled}
