@@ -19,6 +19,12 @@ def differing_members(one: Path, other: Path) -> list[str]:
     return [*_manifest_keys(one, other), *(name for name in differing if name != "manifest.json")]
 
 
+def members_with(bundle: Path, text: str) -> list[str]:
+    """The members that ``text`` occurs in."""
+    with tarfile.open(bundle) as archive:
+        return [member.name for member in archive if text.encode() in _content(archive, member)]
+
+
 def timestamp(bundle: Path) -> str:
     """When the bundle says it was written."""
     return str(_manifest(bundle)["timestamp"])

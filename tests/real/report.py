@@ -45,7 +45,9 @@ class Report:
         """Everything measured: a row for each stage and figure, a column for each version."""
         columns = list(dict.fromkeys(column for row in self._rows.values() for column in row))
         lines = [["", *columns]]
-        lines += [[row, *(by.get(column, "") for column in columns)] for row, by in self._rows.items()]
+        lines += [
+            [row, *(by.get(column, "") for column in columns)] for row, by in self._rows.items()
+        ]
         widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()

@@ -12,6 +12,7 @@ from comfydock_core.workspace.environment import History
 from comfydock_core.workspace.running import run_environment
 
 from comfydock_cli.context import Context
+from comfydock_cli.measures import counted
 from comfydock_cli.result import CommandResult
 
 
@@ -32,7 +33,8 @@ def show_status(_: Namespace, context: Context) -> CommandResult:
     issues = [issue for workflow in analysed for issue in workflow.issues()]
     lines = [
         f"{environment.name}: ComfyUI {manifest.comfyui_version}, "
-        f"Python {manifest.python_version}, {len(manifest.nodes)} nodes, {len(analysed)} workflows",
+        f"Python {manifest.python_version}, {counted(len(manifest.nodes), 'node')}, "
+        f"{counted(len(analysed), 'workflow')}",
         *(f"  workflow {line}" for line in changed.lines()),
         *(f"  .cec/{path} is not committed" for path in uncommitted),
         *(f"  ✗ node {name} is missing" for name, state in states.items() if state != "installed"),
@@ -113,7 +115,8 @@ def commit_env(arguments: Namespace, context: Context) -> CommandResult:
             "workflows": sorted(manifest.workflows),
             "issues": [{"workflow": i.workflow, "message": i.sentence} for i in issues],
         },
-        text=f"{text} ({len(manifest.workflows)} workflows, {len(manifest.models)} models)",
+        text=f"{text} ({counted(len(manifest.workflows), 'workflow')}, "
+        f"{counted(len(manifest.models), 'model')})",
         notes=tuple(f"{escape_text(i.workflow)}: {i.sentence}" for i in issues),
         next_command=_next(environment.name, False, issues)
         if issues

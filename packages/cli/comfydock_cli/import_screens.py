@@ -14,10 +14,11 @@ from comfydock_core.domain.acquisition import (
 from comfydock_core.domain.criticality import CRITICALITIES
 from comfydock_core.domain.import_summary import ImportSummary, LocalModels
 from comfydock_core.domain.manifest import NodeSource
+from comfydock_core.domain.requirements import wants_torch
 from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.importing.report import next_steps
 
-from comfydock_cli.measures import size_text
+from comfydock_cli.measures import counted, size_text
 
 _SHORT_SOURCES: dict[NodeSource, str] = {"development": "dev", "registry": "registry", "git": "git"}
 _WHAT_RUNS = {
@@ -28,11 +29,6 @@ _WHAT_RUNS = {
     "python-source": "Python package built here",
     "pickle": "model file",
 }
-
-
-def counted(number: int, noun: str) -> str:
-    """Return ``1 node``, ``2 nodes``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def summary_lines(summary: ImportSummary) -> list[str]:
@@ -128,7 +124,10 @@ def plan_lines(plan: ImportPlan) -> list[str]:
     if skipped := plan.nodes_for("skip"):
         names = ", ".join(decision.node.name for decision in skipped)
         lines.append(f"  ⊗ Skip: {counted(len(skipped), 'node')} ({names})")
-    lines += ["", "Models:", *_model_lines(plan), "", *_code_lines(plan.code)]
+    lines += ["", "Models:", *_model_lines(plan), ""]
+    if wants_torch(plan.manifest.requirements):
+        lines += [f"Torch: for this machine ({plan.torch_backend})", ""]
+    lines += _code_lines(plan.code)
     lines += [f"⚠ {escape_text(warning)}" for warning in plan.warnings]
     return [*lines, f"Total download: ~{size_text(plan.download_size)}"]
 
@@ -162,7 +161,9 @@ def _planned(plan: ImportPlan, decision: ModelAcquisitionDecision) -> str:
 
 
 def _code_lines(code: Sequence[CodeOrigin]) -> list[str]:
-    lines = ["Code that will run on this machine:"]
+    unvouched = any(not origin.pinned for origin in code)
+    legend = " (⚠ nobody vouches for it: look at it first)" if unvouched else ""
+    lines = [f"Code that will run on this machine{legend}:"]
     for origin in code:
         mark = "•" if origin.pinned else "⚠"
         what = _WHAT_RUNS.get(origin.kind, origin.kind)

@@ -12,7 +12,7 @@ from comfydock_core.errors import NotFoundError, UsageError
 from comfydock_core.workspace.workspace import Workspace
 
 from comfydock_cli.context import Context
-from comfydock_cli.measures import size_text
+from comfydock_cli.measures import counted, size_text
 from comfydock_cli.result import CommandResult
 
 
@@ -54,7 +54,8 @@ def _listing(
     ]
     lines = [f"{m.hash[:12]}  {size_text(m.size):>9}  {m.relative_path}" for m in models]
     folders = ", ".join(str(folder) for folder in workspace.models_directories)
-    total = f"{len(models)} models{what}, {size_text(sum(m.size for m in models))}, in {folders}"
+    size = size_text(sum(model.size for model in models))
+    total = f"{counted(len(models), 'model')}{what}, {size}, in {folders}"
     return CommandResult(command=command, data={"models": rows}, text="\n".join([*lines, total]))
 
 

@@ -27,6 +27,8 @@ _PICTURES = {
     "verification": "🔍 ",
 }
 _VERBS = {"nodes": "Installing "}
+# A library has thousands of files: their names are no news, their number is.
+_SUMMARY_ONLY = frozenset({"index"})
 
 
 @dataclass(kw_only=True, slots=True)
@@ -61,7 +63,7 @@ class ProgressLines:
             case ItemStarted():
                 if event.size is not None:
                     self._step(event.step).sizes[event.item] = event.size
-            case ItemFinished():
+            case ItemFinished() if event.step not in _SUMMARY_ONLY:
                 self._step(event.step).done += 1
                 return self._item(event, event.detail)
             case ItemFailed():

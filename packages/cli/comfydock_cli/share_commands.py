@@ -16,8 +16,8 @@ from comfydock_core.workspace import environments
 
 from comfydock_cli.context import Context
 from comfydock_cli.import_prompts import TerminalExport, TerminalImport
-from comfydock_cli.import_screens import counted, plan_lines, result_lines
-from comfydock_cli.measures import size_text
+from comfydock_cli.import_screens import plan_lines, result_lines
+from comfydock_cli.measures import counted, size_text
 from comfydock_cli.result import CommandResult, ErrorItem
 
 STRATEGIES = ("all", "required", "flexible", "skip")
@@ -79,9 +79,7 @@ def import_env_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--resume", default="", metavar="NAME", help="go on with a cut import")
     parser.add_argument("--models", choices=STRATEGIES, help="which missing models to download")
     parser.add_argument("--skip-models", action="store_true", help="download no models")
-    parser.add_argument(
-        "--skip-nodes", action="store_true", help="install only bundled nodes"
-    )
+    parser.add_argument("--skip-nodes", action="store_true", help="install only bundled nodes")
     parser.add_argument("--torch-backend", default="", metavar="auto|cpu|cu...|rocm...|none")
     parser.add_argument(
         "--trust-code", action="store_true", help="agree to code that nobody vouches for"

@@ -11,7 +11,7 @@ from comfydock_core.resolution.workflow_analysis import AnalysedModel, AnalysedW
 from comfydock_core.workspace import environments, workflows
 
 from comfydock_cli.context import Context
-from comfydock_cli.measures import size_text
+from comfydock_cli.measures import counted, size_text
 from comfydock_cli.result import CommandResult, ErrorItem
 
 
@@ -39,7 +39,8 @@ def _line(workflow: AnalysedWorkflow) -> str:
     count = sum(len(node.nodes) for node in workflow.nodes)
     glyph = "⚠" if issues else "✓"
     name = escape_text(workflow.name)
-    return f"{glyph} {name}.json ({count} nodes, {len(workflow.models)} models - {state})"
+    needs = f"{counted(count, 'node')}, {counted(len(workflow.models), 'model')}"
+    return f"{glyph} {name}.json ({needs} - {state})"
 
 
 def _row(workflow: AnalysedWorkflow) -> dict[str, Any]:

@@ -80,6 +80,19 @@ def test_a_question_to_a_broken_index_says_what_to_do(
         assert index.all() == ()
 
 
+def test_the_log_of_a_broken_index_goes_with_it(tmp_path: Path, library: Path) -> None:
+    path = tmp_path / "index.db"
+    _damaged(path)
+    holder = sqlite3.connect(path)
+    holder.execute("PRAGMA user_version").fetchone()
+    assert (tmp_path / "index.db-wal").exists()
+    with ModelIndex(path) as index, pytest.raises(BrokenIndexError):
+        index.all()
+    assert not (tmp_path / "index.db-wal").exists()
+    assert (tmp_path / "index.db.broken-1-wal").exists()
+    holder.close()
+
+
 def test_an_index_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "index.db"
     with ModelIndex(path) as index:

@@ -139,6 +139,18 @@ def test_digests_are_never_those_of_a_file_that_changed(index: ModelIndex, libra
         index.calculate_full_hashes(key)
 
 
+def test_digests_are_refused_when_the_model_went_away_meanwhile(
+    index: ModelIndex, library: Path
+) -> None:
+    key = short_hash(library / "top.gguf")
+
+    def forget(_: int) -> None:
+        index.scan([], SilentReporter())
+
+    with pytest.raises(NotFoundError, match="scanned"):
+        index.calculate_full_hashes(key, forget)
+
+
 @pytest.mark.parametrize(
     "hashes",
     [

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from comfydock_core.events import ItemFinished, SilentReporter
+from comfydock_core.events import Event, ItemFinished, ItemStarted, SilentReporter
 from comfydock_core.storage.hashing import full_hashes, short_hash
 from comfydock_core.storage.model_index import ModelIndex
 from comfydock_core.storage.model_scan import ScanResult
@@ -185,6 +185,54 @@ def test_a_twin_in_the_place_of_a_renamed_file_is_not_taken_for_it(
     keys = _keys(index)
     assert keys["renamed.safetensors"] == key
     assert keys["first.safetensors"] == full_hashes(first).blake3[:32]
+
+
+def test_a_twin_of_a_file_on_an_absent_disk_is_not_taken_for_it(
+    index: ModelIndex, library: Path, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    _, second = write_twins(disk)
+    aside = second.rename(tmp_path / "aside")
+    library.mkdir()
+    _scan(index, library, disk)
+    key = _keys(index)["first.safetensors"]
+    disk.rename(tmp_path / "unplugged")
+    aside.rename(library / "second.safetensors")
+    _scan(index, library, disk)
+    assert _keys(index) == {
+        "first.safetensors": key,
+        "second.safetensors": full_hashes(library / "second.safetensors").blake3[:32],
+    }
+
+
+class _Writer:
+    """Writes to a file as soon as the scan says that it will read ``item``."""
+
+    def __init__(self, item: str, path: Path) -> None:
+        self._item, self._path = item, path
+
+    def report(self, event: Event) -> None:
+        if isinstance(event, ItemStarted) and event.item == self._item:
+            touch(self._path, 60)
+
+
+@pytest.mark.parametrize(
+    ("item", "name"),
+    [("new model files", "alone.safetensors"), ("second.safetensors", "second.safetensors")],
+)
+def test_a_file_that_changes_during_the_scan_waits_for_the_next(
+    index: ModelIndex, library: Path, item: str, name: str
+) -> None:
+    write_twins(library)
+    write_model(library / "alone.safetensors")
+    result = index.scan([library], _Writer(item, library / name))
+    everything = {"alone.safetensors", "first.safetensors", "second.safetensors"}
+    assert set(_keys(index)) == everything - {name}
+    assert [(skipped.path, skipped.reason) for skipped in result.skipped] == [
+        (str(library / name), "changed while it was read")
+    ]
+    assert _counts(_scan(index, library)) == (1, 0, 0, 2)
+    assert len(set(_keys(index).values())) == 3
 
 
 def test_a_touched_file_stays_the_model_it_was(index: ModelIndex, library: Path) -> None:

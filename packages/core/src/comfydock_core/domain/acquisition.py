@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -50,7 +50,10 @@ class ModelAggregate:
 def aggregate_model_criticality(
     workflows: Iterable[ManifestWorkflow], models: Mapping[str, ManifestModel]
 ) -> dict[str, ModelAggregate]:
-    """Gather the models of all workflows, each with its most conservative criticality."""
+    """Gather the models of all workflows, each with its most conservative criticality.
+
+    Sources that only some of the workflows know count for all.
+    """
     found: dict[str, ModelAggregate] = {}
     for workflow in workflows:
         for model in workflow.models:
@@ -58,16 +61,20 @@ def aggregate_model_criticality(
             known = found.get(key)
             found[key] = ModelAggregate(
                 key=key,
-                model=known.model if known else model,
+                model=_with_sources(known.model, model.sources) if known else model,
                 criticality=promote_criticality(known.criticality, model.criticality)
                 if known
                 else model.criticality,
                 workflows=tuple(
                     dict.fromkeys((*(known.workflows if known else ()), workflow.name))
                 ),
-                content=models.get(model.hash),
+                content=models.get(model.hash) or (known.content if known else None),
             )
     return found
+
+
+def _with_sources(model: ManifestWorkflowModel, more: tuple[str, ...]) -> ManifestWorkflowModel:
+    return replace(model, sources=tuple(dict.fromkeys((*model.sources, *more))))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

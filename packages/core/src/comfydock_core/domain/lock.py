@@ -6,7 +6,6 @@ Format: uv's lock version 1 (https://docs.astral.sh/uv/concepts/projects/layout/
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,10 +13,12 @@ from packaging.markers import InvalidMarker, Marker
 from packaging.version import InvalidVersion, Version
 
 from comfydock_core.domain.fields import Fields
-from comfydock_core.errors import ManifestError
+from comfydock_core.domain.toml_document import read_toml
 
 LOCK_FILE = "uv.lock"
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,200}[A-Za-z0-9])?")
+# packaging takes white space around a version, which would end the line that a pin stands on.
+_VERSION = re.compile(r"[!-~]{1,200}")
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -47,10 +48,7 @@ class LockedPackage:
 
 def parse_lock(data: bytes, document: str = LOCK_FILE) -> tuple[LockedPackage, ...]:
     """Read every package but the project itself; ManifestError names what is wrong."""
-    try:
-        root = Fields(tomllib.loads(data.decode()), "", document)
-    except (ValueError, RecursionError) as error:
-        raise ManifestError(f"`{document}` cannot be read as a lock", subject=document) from error
+    root = Fields(read_toml(data, document), "", document)
     if root.integer("version", 0) != 1:
         raise root.wrong("version", "is not 1: another uv wrote this lock")
     packages = (_package(fields) for fields in root.tables("package"))
@@ -62,7 +60,7 @@ def _package(fields: Fields) -> LockedPackage:
     kind = next((key for key, _ in source.items()), "")
     wheels = tuple(fields.tables("wheels"))
     files = (*wheels, *((fields.table("sdist"),) if fields.has("sdist") else ()))
-    version = fields.text("version", "0")
+    version = fields.text("version", "0", form=_VERSION)
     try:
         Version(version)
     except InvalidVersion as error:
@@ -82,7 +80,7 @@ def _markers(fields: Fields, key: str) -> tuple[str, ...]:
     """Read environment markers and spell them anew: they become part of what uv reads."""
     try:
         return tuple(str(Marker(text)) for text in fields.strings(key))
-    except InvalidMarker as error:
+    except (InvalidMarker, RecursionError) as error:
         raise fields.wrong(key, "has an entry that is no environment marker") from error
 
 

@@ -7,7 +7,6 @@ address, an argument or a requirement is checked for its form (trust.md rules 3,
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import cast
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -27,7 +26,8 @@ from comfydock_core.domain.manifest import (
     NodeSource,
     TorchSpec,
 )
-from comfydock_core.domain.path_rules import broken_rule
+from comfydock_core.domain.path_rules import broken_rule, folded
+from comfydock_core.domain.toml_document import read_toml
 from comfydock_core.errors import ManifestError
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
@@ -37,21 +37,11 @@ _CRITICALITY = re.compile("|".join(CRITICALITIES))
 _STATUS = re.compile(r"resolved|unresolved")
 _TORCH = ("version", "backend", "torchvision", "torchaudio")
 _GROUP = re.compile(r"[a-z0-9]([a-z0-9-]{0,120}[a-z0-9])?")
-_CATEGORY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,60}|")
 
 
 def parse_manifest_toml(data: bytes, document: str = "pyproject.toml") -> Manifest:
     """Parse the bytes of a pyproject.toml; ManifestError names the place that is wrong."""
-    try:
-        return parse_manifest(tomllib.loads(data.decode()), document)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ManifestError(
-            f"`{document}` is not valid TOML", cause=str(error), subject=document
-        ) from error
-    except (RecursionError, ValueError) as error:
-        raise ManifestError(
-            f"`{document}` is nested too deeply or has a number that is too long", subject=document
-        ) from error
+    return parse_manifest(read_toml(data, document), document)
 
 
 def parse_manifest(data: object, document: str = "pyproject.toml") -> Manifest:
@@ -73,7 +63,7 @@ def parse_manifest(data: object, document: str = "pyproject.toml") -> Manifest:
         torch=TorchSpec(**{key: torch.text(key, "", form=_WORD) for key in _TORCH}),
         requirements=_requirements(root.table("project"), "dependencies"),
         groups=_groups(root.table("dependency-groups")),
-        nodes={name: _node(name, ours.table("nodes")) for name, _ in ours.table("nodes").items()},
+        nodes=_nodes(ours.table("nodes")),
         workflows={
             name: _workflow(name, ours.table("workflows"))
             for name, _ in ours.table("workflows").items()
@@ -94,7 +84,7 @@ def _requirements(fields: Fields, key: str) -> tuple[str, ...]:
     for line in lines:
         try:
             address = Requirement(line).url
-        except InvalidRequirement as error:
+        except (InvalidRequirement, RecursionError) as error:
             raise fields.wrong(
                 key, f"has an entry that is no requirement: {line[:80]!a}"
             ) from error
@@ -109,6 +99,17 @@ def _repository(fields: Fields, key: str) -> str:
     if problem or value.startswith("-") or any(ord(c) < 32 for c in value):
         raise fields.wrong(key, problem or "has a value that is not allowed")
     return value
+
+
+def _nodes(fields: Fields) -> dict[str, NodeInfo]:
+    """Read the nodes; two that would share a folder could stand in for each other."""
+    nodes = {name: _node(name, fields) for name, _ in fields.items()}
+    folders: dict[str, str] = {}
+    for name, node in nodes.items():
+        other = folders.setdefault(folded(node.name), name)
+        if other != name:
+            raise fields.wrong(name, f"has the same folder as `{other}`")
+    return nodes
 
 
 def _node(name: str, parent: Fields) -> NodeInfo:
@@ -146,6 +147,14 @@ def _model_path(fields: Fields, key: str, default: str | None = None) -> str:
     return value
 
 
+def _category(fields: Fields) -> str:
+    """Read a folder of models, which a user may have named in any script."""
+    value = fields.text("category", "")
+    if value and (problem := broken_rule(value)):
+        raise fields.wrong("category", problem)
+    return value
+
+
 def _sources(fields: Fields) -> tuple[str, ...]:
     for url in (sources := fields.strings("sources")):
         if problem := names.url_problem(url):
@@ -163,7 +172,7 @@ def _model(key: str, parent: Fields) -> ManifestModel:
         filename=_model_path(fields, "filename", path.rpartition("/")[2]),
         size=fields.integer("size"),
         relative_path=path,
-        category=fields.text("category", "", form=_CATEGORY),
+        category=_category(fields),
         blake3_hash=fields.text("blake3_hash", "", form=names.SHA256),
         sha256_hash=fields.text("sha256_hash", "", form=names.SHA256),
         sources=_sources(fields),
@@ -193,8 +202,8 @@ def _node_map(fields: Fields) -> dict[str, str | bool]:
 
 def _workflow_model(fields: Fields) -> ManifestWorkflowModel:
     return ManifestWorkflowModel(
-        filename=fields.text("filename"),
-        category=fields.text("category", "", form=_CATEGORY),
+        filename=fields.text("filename", ""),
+        category=_category(fields),
         criticality=cast(Criticality, fields.text("criticality", "required", form=_CRITICALITY)),
         status=cast(ModelStatus, fields.text("status", "unresolved", form=_STATUS)),
         nodes=tuple(_reference(item) for item in fields.tables("nodes")),
@@ -208,8 +217,8 @@ def _workflow_model(fields: Fields) -> ManifestWorkflowModel:
 def _reference(fields: Fields) -> NodeReference:
     older = fields.integer("widget_idx", 0)
     return NodeReference(
-        node_id=fields.text("node_id"),
-        node_type=fields.text("node_type"),
+        node_id=fields.text("node_id", ""),
+        node_type=fields.text("node_type", ""),
         widget_index=fields.integer("widget_index", older),
         widget_value=fields.text("widget_value", ""),
         widget_name=fields.text("widget_name", ""),

@@ -29,8 +29,14 @@ TORCH_STACK = (
 )
 
 
+# Pure Python that only asks the driver; many node packs import it.
+_NOT_TORCH_STACK = frozenset({"nvidia-ml-py"})
+
+
 def is_torch_stack(name: str) -> bool:
     """Whether a (normalised) package name belongs to the hardware-bound layer (design.md 4.4)."""
+    if name in _NOT_TORCH_STACK:
+        return False
     return name in TORCH_STACK or name.startswith(("nvidia-", "rocm", "intel-sycl-rt"))
 
 

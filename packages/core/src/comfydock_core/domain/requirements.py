@@ -62,13 +62,24 @@ def _kind(line: str) -> str:
 
 
 def _spelled(line: str) -> str:
-    """Spell a requirement in one way, so that TOML and lock say the same."""
+    """Spell a requirement in one way, so that TOML and lock say the same.
+
+    An address is left out: only the torch stack is kept in spite of one, and as a record.
+    """
     try:
-        return str(Requirement(line))
+        requirement = Requirement(line)
     except InvalidRequirement:
         return line
+    if is_torch_stack(canonicalize_name(requirement.name)):
+        requirement.url = None
+    return str(requirement)
 
 
 def package_name(requirement: str) -> str:
     """Return the normalised package name of a PEP 508 string."""
     return canonicalize_name(Requirement(requirement).name)
+
+
+def wants_torch(requirements: Iterable[str]) -> bool:
+    """Whether ComfyUI's own requirements name torch."""
+    return "torch" in map(package_name, requirements)

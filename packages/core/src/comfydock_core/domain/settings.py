@@ -35,13 +35,16 @@ class HostSettings:
         A prefix ends at a slash: ``https://a.org`` does not cover ``https://a.org.example``.
         """
         mirrors = {_slashed(public): _slashed(mirror) for public, mirror in self.mirrors.items()}
-        prefix = max((p for p in mirrors if url.startswith(p)), key=len, default="")
-        return mirrors[prefix] + url[len(prefix) :] if prefix else url
+        prefix = max((p for p in mirrors if f"{url}/".startswith(p)), key=len, default="")
+        if not prefix:
+            return url
+        return (mirrors[prefix] + f"{url}/"[len(prefix) :]).removesuffix("/")
 
     def allows_private(self, url: str) -> bool:
         """Whether the user allowed this host to be a private address and plain http."""
-        parts = urlsplit(url)
-        return bool({parts.netloc.rpartition("@")[2], parts.hostname or ""} & self.allowed)
+        parts = urlsplit(url.lower())
+        hosts = {parts.netloc.rpartition("@")[2], parts.hostname or ""}
+        return not hosts.isdisjoint(host.lower() for host in self.allowed)
 
 
 def _slashed(address: str) -> str:

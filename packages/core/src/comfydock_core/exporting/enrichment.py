@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from shlex import quote
 
 from comfydock_core.domain.manifest import Manifest, ManifestModel
 from comfydock_core.domain.models import ModelWithLocation
@@ -42,7 +43,7 @@ def _read_digests(workspace: Workspace, lacking: list[ManifestModel]) -> None:
             raise NotFoundError(
                 f"Model {model.filename} referenced but not found in index",
                 hint="comfydock model index scan, or mark it optional: "
-                f"comfydock workflow model NAME {model.filename} --criticality optional",
+                f"comfydock workflow model NAME {quote(model.filename)} --criticality optional",
                 subject=model.filename,
             )
         report(ItemStarted(step=STEP, item=model.filename, size=model.size))

@@ -29,12 +29,12 @@ def validate(
 
 
 def _checked(workflow: AnalysedWorkflow) -> CheckedWorkflow:
-    optional = {m.entry.filename for m in workflow.models if m.entry.criticality == "optional"}
+    needed = {m.entry.filename for m in workflow.models if m.entry.criticality != "optional"}
     return CheckedWorkflow(
         name=workflow.name,
         nodes=sum(len(node.nodes) for node in workflow.nodes),
         models=len(workflow.models),
-        issues=tuple(issue for issue in workflow.issues() if issue.subject not in optional),
+        issues=tuple(i for i in workflow.issues() if i.kind != "model" or i.subject in needed),
     )
 
 

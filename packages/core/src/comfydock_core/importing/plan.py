@@ -25,6 +25,7 @@ _WANTED: dict[ModelStrategy, tuple[Criticality, ...]] = {
     "required": ("required",),
     "skip": (),
 }
+_NODE_KINDS = ("registry", "git", "development")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,6 +137,6 @@ def consent_needed(plan: ImportPlan) -> tuple[str, ...]:
         f"{origin.kind} {origin.name}"
         for origin in plan.code
         if not origin.pinned
-        and origin.name not in skipped
+        and (origin.kind not in _NODE_KINDS or origin.name not in skipped)
         and (origin.kind != "pickle" or origin.name in fetched)
     )

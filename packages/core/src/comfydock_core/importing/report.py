@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from shlex import quote
 
 from comfydock_core.domain.acquisition import (
     ImportPlan,
@@ -65,14 +66,21 @@ def _by_source(installed: list[NodeAcquisitionDecision]) -> dict[str, int]:
 
 
 def next_steps(result: ImportResult) -> tuple[str, ...]:
-    """Return commands that can be pasted: what fixes the issues, or how to start."""
+    """Return commands that can be pasted: what fixes the issues, or how to start.
+
+    Names and addresses come from the bundle, so a shell must not read anything into them.
+    """
     environment = result.environment_name
     if result.success:
         return (f"comfydock use {environment}", f"comfydock -e {environment} run")
     nodes = result.plan.nodes if result.plan else ()
     sources = {d.node.name: d.source for d in nodes if d.source != "bundle"}
     broken = [name for name, _ in result.nodes_failed] + list(result.nodes_skipped)
-    steps = [f"comfydock -e {environment} node add {sources[n]}" for n in broken if n in sources]
+    steps = [
+        f"comfydock -e {environment} node add {quote(sources[name])}"
+        for name in broken
+        if name in sources
+    ]
     workflows = dict.fromkeys(issue.workflow for issue in result.issues if issue.blocking)
-    steps += [f'comfydock -e {environment} workflow resolve "{name}"' for name in workflows]
+    steps += [f"comfydock -e {environment} workflow resolve {quote(name)}" for name in workflows]
     return tuple(steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from comfydock_core.domain.bundle import BundleManifest
 from comfydock_core.domain.import_summary import ImportSummary
 from comfydock_core.domain.lock import LockedPackage
 from comfydock_core.domain.manifest import Manifest, NodeInfo
+from comfydock_core.domain.names import MAX_ENVIRONMENT_NAME
+from comfydock_core.domain.path_rules import folded
 
 PICKLES = (".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl")
 OFFICIAL_COMFYUI = (
@@ -79,18 +82,22 @@ def summarise(opened: OpenedBundle, wanted_name: str, here: Surroundings) -> Imp
 
 
 def free_name(name: str, taken: frozenset[str]) -> str:
-    """Return ``name``, or with the first suffix ``-1``, ``-2``, … that is free."""
-    if name not in taken:
-        return name
-    counter = 1
-    while f"{name}-{counter}" in taken:
+    """Return ``name``, or with the first suffix ``-1``, ``-2``, … that is free.
+
+    Names that some file systems take for one count as one; a long name gives way to its suffix.
+    """
+    known = {folded(other) for other in taken}
+    free, counter = name, 0
+    while folded(free) in known:
         counter += 1
-    return f"{name}-{counter}"
+        suffix = f"-{counter}"
+        free = name[: MAX_ENVIRONMENT_NAME - len(suffix)] + suffix
+    return free
 
 
 def _newer(theirs: str, ours: str) -> tuple[str, ...]:
     def numbers(version: str) -> tuple[int, ...]:
-        return tuple(int(part) for part in version.split(".") if part.isdigit())
+        return tuple(int(part) for part in re.findall(r"[0-9]{1,9}", version)[:3])
 
     if numbers(theirs) <= numbers(ours):
         return ()
@@ -128,7 +135,7 @@ def _code(
                 detail="its build script runs during installation",
             )
     for aggregate in aggregates.values():
-        if aggregate.model.filename.lower().endswith(PICKLES):
+        if _is_pickle(aggregate):
             known = aggregate.content and aggregate.content.sha256_hash
             yield CodeOrigin(
                 kind="pickle",
@@ -136,6 +143,13 @@ def _code(
                 detail="a pickle file, which can run code when it is loaded",
                 pinned=bool(known),
             )
+
+
+def _is_pickle(aggregate: ModelAggregate) -> bool:
+    """Whether any name that the file can get here is a pickle's."""
+    known = aggregate.content.relative_path if aggregate.content else ""
+    names = (known, aggregate.model.relative_path, aggregate.model.filename)
+    return any(name.lower().endswith(PICKLES) for name in names)
 
 
 def _comfyui(manifest: Manifest, here: Surroundings) -> CodeOrigin:

@@ -61,7 +61,7 @@ class AnalysedWorkflow:
         )
 
     def issues(self) -> tuple[WorkflowIssue, ...]:
-        """Return what keeps the workflow from running; a model that is optional never does."""
+        """Return what is not here; only a class or a required model keeps it from running."""
         nodes = (self._node_issue(node) for node in self.nodes)
         models = (self._model_issue(model) for model in self.models)
         return tuple(issue for issue in (*nodes, *models) if issue)

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,19 +20,16 @@ from comfydock_core.domain.settings import (
     PythonSettings,
     Settings,
 )
+from comfydock_core.domain.toml_document import read_toml
 from comfydock_core.errors import ManifestError
-from comfydock_core.storage.durable_files import write_durably
+from comfydock_core.storage.durable_files import storage_errors, write_durably
 
 
 def read_settings(path: Path, environment: Mapping[str, str]) -> Settings:
     """Read config.toml (a missing file is an empty one) and lay the environment over it."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ManifestError(
-            f"`{path}` is not valid TOML", cause=str(error), subject=str(path)
-        ) from error
-    root = Fields(data, "", str(path))
+    with storage_errors(path):
+        data = path.read_bytes() if path.exists() else b""
+    root = Fields(read_toml(data, str(path)), "", str(path))
     return Settings(
         models_directories=root.table("models").strings("directories"),
         active_environment=root.text("active_environment", ""),

@@ -31,7 +31,8 @@ def write_durably(path: Path, data: bytes) -> None:
     """Replace ``path`` with ``data`` at once: a reader sees the old bytes or the new ones."""
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        # A name may have 255 bytes on most systems, and the longest of ours do.
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
         aside = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -74,21 +75,29 @@ def remove_folder(folder: Path, trash: Path) -> None:
     """Delete ``folder`` so that it is gone at once, whatever happens while its files go.
 
     It is renamed into ``trash`` first (same file system); what a killed run left there goes too.
+    ``trash`` itself stays: another process may be about to use it.
     """
-    trash.mkdir(parents=True, exist_ok=True)
-    if folder.is_symlink():
-        folder.unlink()
-    elif folder.exists():
-        with storage_errors(folder):
-            folder.rename(Path(tempfile.mkdtemp(prefix="deleted-", dir=trash)) / "folder")
+    with storage_errors(folder):
+        trash.mkdir(parents=True, exist_ok=True)
+        if folder.is_symlink() or folder.is_file():
+            folder.unlink()
+        elif folder.exists():
+            folder.rename(trash / f"deleted-{secrets.token_hex(6)}")
             sync_folder(folder.parent)
-    shutil.rmtree(trash, onerror=_force_removal)
+        left = list(trash.iterdir())
+    for rest in left:
+        shutil.rmtree(rest, onerror=_force_removal)
 
 
 def _force_removal(function: Callable[[str], object], path: str, _: object) -> None:
-    """Git's object files are read-only, which Windows will not delete."""
+    """Try again with leave to delete: Windows asks the file for it, other systems its folder.
+
+    Never through a link: what it points to is somebody else's.
+    """
     with suppress(OSError):
-        Path(path).chmod(stat.S_IRWXU)
+        Path(path).parent.chmod(stat.S_IRWXU)
+        if not Path(path).is_symlink():
+            Path(path).chmod(stat.S_IRWXU)
         function(path)
 
 

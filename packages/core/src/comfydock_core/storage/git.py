@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from comfydock_core.domain import names
 from comfydock_core.domain.settings import HostSettings
+from comfydock_core.domain.untrusted import redact_secrets
 from comfydock_core.errors import GitError, NetworkError
 from comfydock_core.storage.processes import Finished, run_program, scrubbed_environment
 
@@ -64,6 +65,8 @@ class Git:
         settings = [word for entry in _HARDENED for word in ("-c", entry)]
         environment = self._environment | {
             "GIT_TERMINAL_PROMPT": "0",
+            # Empty, it keeps git from the windows that SSH_ASKPASS and core.askPass open.
+            "GIT_ASKPASS": "",
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_ALLOW_PROTOCOL": protocol,
             "LC_ALL": "C",
@@ -74,7 +77,9 @@ class Git:
             return run_program(
                 ["git", *settings, *arguments], folder=folder, environment=environment
             )
-        except FileNotFoundError as error:
+        except OSError as error:
+            if not folder.is_dir():
+                raise GitError(f"`{folder}` is no folder", subject=str(folder)) from error
             raise GitError("`git` is not installed", hint="install git, then try again") from error
 
     def checked(
@@ -99,6 +104,11 @@ class Git:
                 f"`{repository}` is no https address",
                 hint="only a folder that you name yourself is read as a repository",
                 subject=repository,
+            )
+        if "@" in urlsplit(repository).netloc and repository.lower().startswith("http"):
+            raise GitError(
+                f"`{redact_secrets(repository)}` carries a user name or password",
+                hint="leave it out: git asks your credential helper",
             )
         scheme = urlsplit(address).scheme
         chosen = address != repository or self._hosts.allows_private(address)
@@ -136,7 +146,11 @@ class RepositoryCache:
         if not (mirror / "HEAD").exists():
             mirror.mkdir(parents=True, exist_ok=True)
             self._git.checked("init", "--quiet", "--bare", ".", folder=mirror)
-        arguments = ("fetch", "--quiet", "--force", "--no-auto-gc", "--no-recurse-submodules")
+        # A branch `a` that became `a/b` could not be fetched beside the old one. Only names go.
+        arguments = (
+            *("fetch", "--quiet", "--force", "--prune", "--no-auto-gc"),
+            "--no-recurse-submodules",
+        )
         done = self._git.run(
             *arguments,
             "--",
@@ -159,11 +173,15 @@ class RepositoryCache:
         """Return (commit, name) of a tag, branch or commit.
 
         ``latest`` is the newest release tag, ``HEAD`` the default branch. ``name`` is the tag or
-        branch, or the commit itself. A full commit that is in the mirror costs no network.
+        branch, or the commit itself. A full commit that is in the mirror costs no network, and is
+        itself even where a branch has its name.
         """
-        if not names.COMMIT.fullmatch(reference) or not self.has(repository, reference):
+        whole = names.COMMIT.fullmatch(reference)
+        if not whole or not self.has(repository, reference):
             self.update(repository)
         mirror = self.path_of(repository)
+        if whole and (commit := self._commit(mirror, reference)):
+            return commit, commit
         name = self._latest(mirror) if reference == "latest" else reference
         for full in (f"refs/tags/{name}", f"refs/heads/{name}"):
             if commit := self._commit(mirror, full):

@@ -12,8 +12,8 @@ from tomlkit.exceptions import TOMLKitError
 from comfydock_core.domain.manifest import Manifest
 from comfydock_core.domain.manifest_parsing import parse_manifest_toml
 from comfydock_core.domain.manifest_writing import project_tables
-from comfydock_core.errors import ManifestError, NotFoundError
-from comfydock_core.storage.durable_files import write_durably
+from comfydock_core.errors import ManifestError, NotFoundError, StorageError
+from comfydock_core.storage.durable_files import storage_errors, write_durably
 
 _OWNED = ("nodes", "workflows", "models", "torch")
 
@@ -21,14 +21,25 @@ _OWNED = ("nodes", "workflows", "models", "torch")
 def read_project(path: Path) -> Manifest:
     """Read the manifest; ManifestError names the key that is wrong."""
     try:
-        return parse_manifest_toml(path.read_bytes(), path.name)
-    except FileNotFoundError as error:
+        with storage_errors(path):
+            data = path.read_bytes()
+    except StorageError as error:
+        if path.exists():
+            raise
         raise NotFoundError(f"`{path}` is missing", subject=str(path)) from error
+    return parse_manifest_toml(data, path.name)
 
 
 def write_project(path: Path, manifest: Manifest) -> None:
-    """Write ``manifest``: our keys as it says, every other key of the file as it was."""
-    write_durably(path, project_text(manifest, _existing(path)).encode())
+    """Write ``manifest``: our keys as it says, every other key of the file as it was.
+
+    ManifestError, and nothing is written, where ``read_project`` would not take it back: a model's
+    folder or a workflow can have a name here that no other system may have.
+    """
+    # A workflow can hold half of a surrogate pair, which no file can.
+    data = project_text(manifest, _existing(path)).encode(errors="replace")
+    parse_manifest_toml(data, path.name)
+    write_durably(path, data)
 
 
 def project_text(
@@ -39,20 +50,30 @@ def project_text(
     """Return pyproject.toml for ``manifest``, generated anew or laid over ``document``."""
     document = tomlkit.document() if document is None else document
     tables = project_tables(manifest, constraints)
-    _lay(document, {key: value for key, value in tables.items() if key != "dependency-groups"})
-    document["dependency-groups"] = _fresh(tables["dependency-groups"])
-    ours: Any = document["tool"]
-    for key in _OWNED:
-        ours["comfydock"].pop(key, None)
-        if key in tables["tool"]["comfydock"]:
-            ours["comfydock"][key] = _fresh(tables["tool"]["comfydock"][key])
+    groups, ours = tables.pop("dependency-groups"), tables["tool"]["comfydock"]
+    owned = {key: ours.pop(key, None) for key in _OWNED}
+    _lay(document, tables)
+    table: Any = document["tool"]
+    for key, value in owned.items():
+        _replace(table["comfydock"], key, value)
+    _replace(document, "dependency-groups", groups)
     return tomlkit.dumps(document)
+
+
+def _replace(table: MutableMapping[str, Any], key: str, value: dict[str, Any] | None) -> None:
+    """Make ``table[key]`` be ``value`` and nothing else; what is equal keeps its form."""
+    present = table.get(key)
+    if value is None:
+        table.pop(key, None)
+    elif present is None or present.unwrap() != value:
+        table[key] = _fresh(value)
 
 
 def _existing(path: Path) -> tomlkit.TOMLDocument | None:
     try:
-        return tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else None
-    except TOMLKitError as error:
+        with storage_errors(path):
+            return tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else None
+    except (TOMLKitError, UnicodeDecodeError) as error:
         raise ManifestError(f"`{path}` is not valid TOML", cause=str(error)) from error
 
 

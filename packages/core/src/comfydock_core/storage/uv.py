@@ -25,6 +25,7 @@ from comfydock_core.storage.processes import (
 _STEERING = ("UV_", "PIP_", "CONDA_")
 _STEERING_NAMES = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
 _DEBRIS = re.compile(r"^(warning|Using|Resolved|Prepared|Creating)\b.*$", re.MULTILINE)
+_LABEL = re.compile(r"^ *(error|cause): ")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,7 +177,8 @@ def uv_cache_folder(environment: Mapping[str, str], workspace: Path) -> Path:
 
 def explanation(errors: str) -> str:
     """Keep what uv says about the cause, without its progress lines."""
-    kept = [line.rstrip() for line in _DEBRIS.sub("", errors).splitlines() if line.strip()]
+    lines = (_LABEL.sub("", line).strip() for line in _DEBRIS.sub("", errors).splitlines())
+    kept = [line for line in lines if line]
     return "\n".join(kept)[-3000:]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from comfydock_core.domain.lock import parse_lock
 from comfydock_core.domain.manifest import Manifest
-from comfydock_core.domain.requirements import parse_requirements
+from comfydock_core.domain.requirements import parse_requirements, wants_torch
 from comfydock_core.errors import ComfydockError, GitError, NodeError, UsageError
 from comfydock_core.events import ItemFinished, ItemStarted, StepFinished, StepStarted
 from comfydock_core.storage.durable_files import remove_folder, write_durably
@@ -108,7 +108,7 @@ def add_torch(
 ) -> Manifest:
     """Install the torch stack where ComfyUI asks for it; return the manifest that records it."""
     chosen = backend or workspace.settings.python.torch_backend
-    if not python_packages.wants_torch(manifest) or chosen == "none":
+    if not wants_torch(manifest.requirements) or chosen == "none":
         return manifest
     report = workspace.reporter.report
     report(ItemStarted(step=STEP, item="torch"))

@@ -129,11 +129,6 @@ def prepare_venv(workspace: Workspace, environment: Environment, python_version:
         workspace.tools.uv.create_venv(environment.venv_path, python_version)
 
 
-def wants_torch(manifest: Manifest) -> bool:
-    """Whether ComfyUI itself asks for torch."""
-    return "torch" in {package_name(line) for line in manifest.requirements}
-
-
 def install_torch(
     workspace: Workspace, environment: Environment, manifest: Manifest, backend: str
 ) -> TorchSpec:
