@@ -71,8 +71,9 @@ def test_the_whole_loop(tmp_path: Path) -> None:
 
 
 def test_a_step_that_fails_is_named_and_kept_for_a_look(tmp_path: Path) -> None:
-    nowhere = "http://127.0.0.1:9/simple"
-    done = demo(tmp_path, "--json", COMFYDOCK_PYTHON_INDEX=nowhere)
+    no_folder = tmp_path / "file"
+    no_folder.touch()
+    done = demo(tmp_path, "--json", COMFYDOCK_UV_CACHE=str(no_folder))
     assert done.returncode == 1
     answer = json.loads(done.stdout)
     (error,) = answer["errors"]

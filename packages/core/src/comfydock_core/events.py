@@ -68,9 +68,7 @@ class Notice:
     hint: str = ""
 
 
-Event = (
-    StepStarted | ItemStarted | ItemProgress | ItemFinished | ItemFailed | StepFinished | Notice
-)
+Event = StepStarted | ItemStarted | ItemProgress | ItemFinished | ItemFailed | StepFinished | Notice
 
 
 class Reporter(Protocol):

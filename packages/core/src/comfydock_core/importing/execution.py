@@ -129,9 +129,11 @@ class Execution:
         try:
             yield
         except ComfydockError as error:
-            reason = "; ".join(part for part in (error.sentence, error.hint) if part)
-            failed[key] = reason
-            self._work.workspace.reporter.report(ItemFailed(step=step, item=item, reason=reason))
+            parts = (error.sentence, error.cause.partition("\n")[0], error.hint)
+            failed[key] = "; ".join(filter(None, parts))
+            reporter = self._work.workspace.reporter
+            reporter.report(ItemFailed(step=step, item=item, reason=failed[key]))
+            reporter.write(f"{item}: {error.cause}")
 
 
 def place_environment(work: Work) -> None:

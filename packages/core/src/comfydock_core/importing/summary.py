@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from packaging.version import InvalidVersion, Version
 
 from comfydock_core.domain.acquisition import (
     CodeOrigin,
@@ -96,10 +97,11 @@ def free_name(name: str, taken: frozenset[str]) -> str:
 
 
 def _newer(theirs: str, ours: str) -> tuple[str, ...]:
-    def numbers(version: str) -> tuple[int, ...]:
-        return tuple(int(part) for part in re.findall(r"[0-9]{1,9}", version)[:3])
-
-    if numbers(theirs) <= numbers(ours):
+    try:
+        newer = Version(theirs) > Version(ours)
+    except InvalidVersion:
+        newer = True
+    if not newer:
         return ()
     return (
         f"Bundle created with newer comfydock ({theirs} > {ours}): "

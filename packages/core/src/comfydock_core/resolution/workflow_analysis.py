@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from comfydock_core.domain.acquisition import WorkflowIssue
 from comfydock_core.domain.manifest import ManifestWorkflow, ManifestWorkflowModel
@@ -42,12 +42,13 @@ class AnalysedModel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnalysedWorkflow:
-    """What a workflow needs and whether it is there."""
+    """What a workflow needs and whether it is there; ``problem`` says why it cannot be read."""
 
     name: str
-    nodes: tuple[NodeResolution, ...]
-    models: tuple[AnalysedModel, ...]
-    custom_node_map: Mapping[str, str | bool]
+    nodes: tuple[NodeResolution, ...] = ()
+    models: tuple[AnalysedModel, ...] = ()
+    custom_node_map: Mapping[str, str | bool] = field(default_factory=dict)
+    problem: str = ""
 
     def record(self) -> ManifestWorkflow:
         """Return what the manifest says of this workflow."""
@@ -62,6 +63,16 @@ class AnalysedWorkflow:
 
     def issues(self) -> tuple[WorkflowIssue, ...]:
         """Return what is not here; only a class or a required model keeps it from running."""
+        if self.problem:
+            return (
+                WorkflowIssue(
+                    workflow=self.name,
+                    kind="file",
+                    subject=self.name,
+                    sentence=self.problem,
+                    blocking=True,
+                ),
+            )
         nodes = (self._node_issue(node) for node in self.nodes)
         models = (self._model_issue(model) for model in self.models)
         return tuple(issue for issue in (*nodes, *models) if issue)

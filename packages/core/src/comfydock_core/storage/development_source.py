@@ -59,7 +59,8 @@ class _Listing:
 
     def _tracked(self, folder: Path) -> tuple[str, ...]:
         repository = folder / ".git"
-        return self._listed(folder, repository, "-c") if repository.is_dir() else ()
+        found = (repository / "HEAD").is_file()
+        return self._listed(folder, repository, "-c") if found else ()
 
     def _listed(self, folder: Path, repository: Path, which: str) -> tuple[str, ...]:
         output = self.git.checked(

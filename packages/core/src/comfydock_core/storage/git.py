@@ -173,15 +173,11 @@ class RepositoryCache:
         """Return (commit, name) of a tag, branch or commit.
 
         ``latest`` is the newest release tag, ``HEAD`` the default branch. ``name`` is the tag or
-        branch, or the commit itself. A full commit that is in the mirror costs no network, and is
-        itself even where a branch has its name.
+        branch, or the commit itself. A commit or tag that is in the mirror costs no network.
         """
-        whole = names.COMMIT.fullmatch(reference)
-        if not whole or not self.has(repository, reference):
-            self.update(repository)
         mirror = self.path_of(repository)
-        if whole and (commit := self._commit(mirror, reference)):
-            return commit, commit
+        if not self._is_settled(repository, reference):
+            self.update(repository)
         name = self._latest(mirror) if reference == "latest" else reference
         for full in (f"refs/tags/{name}", f"refs/heads/{name}"):
             if commit := self._commit(mirror, full):
@@ -194,6 +190,13 @@ class RepositoryCache:
                 subject=reference,
             )
         return commit, commit
+
+    def _is_settled(self, repository: str, reference: str) -> bool:
+        """Whether the mirror knows what ``reference`` means and no fetch could change it."""
+        mirror = self.path_of(repository)
+        if names.COMMIT.fullmatch(reference):
+            return self.has(repository, reference)
+        return (mirror / "HEAD").exists() and bool(self._commit(mirror, f"refs/tags/{reference}"))
 
     def _commit(self, mirror: Path, name: str) -> str:
         done = self._git.run(

@@ -98,12 +98,21 @@ def _unrecorded_packs(environment: Environment, manifest: Manifest) -> Iterable[
 def analyse_all(
     workspace: Workspace, environment: Environment, manifest: Manifest
 ) -> tuple[AnalysedWorkflow, ...]:
-    """Analyse every workflow that ComfyUI has; a file that is no workflow is a WorkflowError."""
+    """Analyse every workflow that ComfyUI has; a file that is none has that as its problem."""
     facts = known_facts(workspace, environment, manifest)
     return tuple(
-        analyse(parse_workflow(path.read_bytes(), name), manifest.workflows.get(name), facts)
+        _analysed(name, path, manifest.workflows.get(name), facts)
         for name, path in workflow_files(environment.workflows_path).items()
     )
+
+
+def _analysed(
+    name: str, path: Path, recorded: ManifestWorkflow | None, facts: KnownFacts
+) -> AnalysedWorkflow:
+    try:
+        return analyse(parse_workflow(path.read_bytes(), name), recorded, facts)
+    except WorkflowError as error:
+        return AnalysedWorkflow(name=name, problem=error.sentence)
 
 
 def with_analysis(
@@ -207,7 +216,10 @@ def _rewritten(workspace: Workspace, data: bytes, recorded: ManifestWorkflow) ->
         here = workspace.tools.models.locations(entry.hash) if entry.hash else ()
         if here:
             changes |= {place: _value_here(place, entry.category, here) for place in entry.nodes}
-    rewritten = rewrite_values(data, changes, name=recorded.name)
+    try:
+        rewritten = rewrite_values(data, changes, name=recorded.name)
+    except WorkflowError:
+        return data
     for left in rewritten.left_alone:
         text = (
             f"`{recorded.name}`: `{left.reference.widget_value}` was left as it is: {left.reason}"

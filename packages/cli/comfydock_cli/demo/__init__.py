@@ -1,0 +1,1 @@
+"""`comfydock demo`: the whole loop in a temporary folder."""
