@@ -175,6 +175,7 @@ def result_lines(result: ImportResult, log: str) -> list[str]:
     """Draw the last screen; it says what is true, in either of its two forms."""
     title = "✅ Import Complete!" if result.success else "⚠️  Import Complete with Issues"
     lines = [
+        "",
         title,
         "",
         f"Environment: {result.environment_name}",

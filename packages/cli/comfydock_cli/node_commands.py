@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from argparse import ArgumentParser, Namespace
 
+from comfydock_core.domain.manifest import NodeInfo
 from comfydock_core.errors import UsageError
 from comfydock_core.workspace import environments, nodes
 
@@ -41,10 +42,16 @@ def add_node(arguments: Namespace, context: Context) -> CommandResult:
             "version": info.version,
             "path": str(place),
         },
-        text=f"✓ Added {info.name} ({info.source}, {nodes.version_text(info)})",
+        text=f"✓ Added {info.name} ({described(info)})",
         notes=(f"work on it in {place}",) if arguments.dev else (),
         next_command=f'comfydock -e {environment.name} commit -m "Add {info.name}"',
     )
+
+
+def described(info: NodeInfo) -> str:
+    """Say where a node comes from and its version; a development node has none."""
+    version = nodes.version_text(info)
+    return version if version == info.source else f"{info.source}, {version}"
 
 
 def _named(text: str, development: bool) -> tuple[str, str]:

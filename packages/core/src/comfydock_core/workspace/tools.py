@@ -55,7 +55,11 @@ class Tools:
         from comfydock_core.storage.uv import Uv, uv_cache_folder
 
         cache = uv_cache_folder(self._process_environment, self._root)
-        return Uv(self._settings.python, self._process_environment, cache)
+        # uv leaves lock files of its own in the temporary folder.
+        temporary = self._root / "cache" / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
+        places = dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(temporary))
+        return Uv(self._settings.python, {**self._process_environment, **places}, cache)
 
     @cached_property
     def http(self) -> HttpClient:
