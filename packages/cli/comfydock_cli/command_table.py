@@ -109,6 +109,13 @@ COMMANDS: tuple[Command, ...] = (
         "Workflows",
     ),
     (
+        "workflow show",
+        "Show one workflow's nodes and models, and who asks for them",
+        "comfydock_cli.workflow_commands",
+        "show_workflow",
+        "Workflows",
+    ),
+    (
         "workflow resolve",
         "Find the nodes and models that a workflow asks for",
         "comfydock_cli.workflow_commands",

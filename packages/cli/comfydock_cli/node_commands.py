@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from comfydock_core.domain.manifest import NodeInfo
-from comfydock_core.errors import UsageError
 from comfydock_core.workspace import environments, nodes
 
 from comfydock_cli.context import Context
 from comfydock_cli.result import CommandResult
-
-_ADDRESS = re.compile(r"(?P<target>[a-z+]+://[^@]+)(?:@(?P<reference>.+))?")
-_REGISTRY = re.compile(r"(?P<target>[^@/]+)(?:@(?P<reference>.+))?")
 
 
 def add_node_arguments(parser: ArgumentParser) -> None:
@@ -30,9 +26,11 @@ def add_node(arguments: Namespace, context: Context) -> CommandResult:
     """Add one node pack and its Python packages."""
     workspace = context.workspace
     environment = environments.ready_environment(workspace, context.options.env)
-    target, reference = _named(arguments.node, arguments.dev)
     with workspace.lock(environment.name):
-        info = nodes.stage_and_add(workspace, environment, target, reference, arguments.dev)
+        if arguments.dev:
+            info = nodes.add_development(workspace, environment, Path(arguments.node))
+        else:
+            info = nodes.add_named(workspace, environment, arguments.node)
     place = environment.custom_nodes_path / info.name
     return CommandResult(
         command="node add",
@@ -52,19 +50,6 @@ def described(info: NodeInfo) -> str:
     """Say where a node comes from and its version; a development node has none."""
     version = nodes.version_text(info)
     return version if version == info.source else f"{info.source}, {version}"
-
-
-def _named(text: str, development: bool) -> tuple[str, str]:
-    if development:
-        return text, ""
-    found = _ADDRESS.fullmatch(text) or _REGISTRY.fullmatch(text)
-    if not found:
-        raise UsageError(
-            f"`{text}` is no registry id and no address",
-            hint=f"comfydock node add --dev {text}",
-            subject=text,
-        )
-    return found["target"], found["reference"] or ""
 
 
 def list_nodes_arguments(_: ArgumentParser) -> None:

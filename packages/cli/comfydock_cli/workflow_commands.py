@@ -8,10 +8,12 @@ from typing import Any
 from comfydock_core.domain.criticality import CRITICALITIES, MEANING
 from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.resolution.workflow_analysis import AnalysedModel, AnalysedWorkflow
+from comfydock_core.services.resolve_service import ResolveService
 from comfydock_core.workspace import environments, workflows
 
 from comfydock_cli.context import Context
 from comfydock_cli.measures import counted, size_text
+from comfydock_cli.resolve_prompts import InteractiveModelStrategy, InteractiveNodeStrategy
 from comfydock_cli.result import CommandResult, ErrorItem
 
 
@@ -61,22 +63,64 @@ def _row(workflow: AnalysedWorkflow) -> dict[str, Any]:
     }
 
 
+def show_workflow_arguments(parser: ArgumentParser) -> None:
+    """NAME."""
+    parser.add_argument("name", metavar="NAME")
+
+
+def show_workflow(arguments: Namespace, context: Context) -> CommandResult:
+    """Show one workflow: its node classes with their packs, its models with who asks for them."""
+    workspace = context.workspace
+    environment = environments.ready_environment(workspace, context.options.env)
+    name, _ = workflows.find_workflow(environment, arguments.name)
+    workspace.scan_models()
+    analysed = workflows.analyse_all(workspace, environment, environment.manifest())
+    found = next(workflow for workflow in analysed if workflow.name == name)
+    lines = [_line(found)]
+    lines += [f"  ✗ {escape_text(found.problem)}"] if found.problem else []
+    if found.nodes:
+        lines += ["", "Nodes:", *_node_lines(found, core=True)]
+    if found.models:
+        lines += ["", "Models:"]
+    for model in found.models:
+        lines += [_model_line(model), *_model_details(model)]
+    return CommandResult(
+        command="workflow show",
+        data=_row(found),
+        text="\n".join(lines),
+        next_command=_next(environment.name, found) if found.issues() else "",
+    )
+
+
+def _model_details(model: AnalysedModel) -> list[str]:
+    lines = [f"      {model.entry.criticality} because: {escape_text(model.reason)}"]
+    for place in model.entry.nodes:
+        where = f"{escape_text(place.node_type)} #{escape_text(place.node_id)}"
+        lines.append(f"      asked for by {where}: {escape_text(place.widget_value)}")
+    return lines
+
+
 def resolve_workflow_arguments(parser: ArgumentParser) -> None:
     """NAME."""
     parser.add_argument("name", metavar="NAME")
 
 
 def resolve_workflow(arguments: Namespace, context: Context) -> CommandResult:
-    """Find what one workflow asks for and record it; exit 3 when something required is open."""
+    """Find what a workflow asks for and record it; ask a person about what is open.
+
+    Exit 3 when something required stays open.
+    """
     workspace = context.workspace
     environment = environments.ready_environment(workspace, context.options.env)
     name, _ = workflows.find_workflow(environment, arguments.name)
-    with workspace.lock(environment.name):
-        workspace.scan_models()
-        manifest = environment.manifest()
-        analysed = workflows.analyse_all(workspace, environment, manifest)
-        environment.write_manifest(workflows.with_analysis(workspace, manifest, analysed))
-    found = next(workflow for workflow in analysed if workflow.name == name)
+    asking = context.terminal.interactive and not context.options.yes
+    service = ResolveService(
+        environment,
+        workspace,
+        models=InteractiveModelStrategy(context) if asking else None,
+        nodes=InteractiveNodeStrategy(context) if asking else None,
+    )
+    found = service.resolve(name)
     issues = found.issues()
     blocking = [issue for issue in issues if issue.blocking]
     return CommandResult(
@@ -92,12 +136,12 @@ def resolve_workflow(arguments: Namespace, context: Context) -> CommandResult:
     )
 
 
-def _node_lines(workflow: AnalysedWorkflow) -> list[str]:
+def _node_lines(workflow: AnalysedWorkflow, *, core: bool = False) -> list[str]:
     return [
         f"  {'✓' if node.state in ('core', 'installed') else '✗'} {escape_text(node.node_type)}: "
         f"{escape_text('; '.join(node.evidence)) or 'unknown'}"
         for node in workflow.nodes
-        if node.state != "core"
+        if core or node.state != "core"
     ]
 
 

@@ -6,7 +6,8 @@ answer of None or False means: stop here, nothing was done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from comfydock_core.domain.acquisition import (
@@ -16,6 +17,9 @@ from comfydock_core.domain.acquisition import (
 )
 from comfydock_core.domain.import_summary import ImportSummary, LocalModels
 from comfydock_core.domain.manifest import ManifestWorkflowModel
+from comfydock_core.domain.models import ModelWithLocation
+from comfydock_core.resolution.nodes import NodeResolution
+from comfydock_core.resolution.workflow_analysis import AnalysedModel
 
 ModelStrategy = Literal["all", "required", "flexible", "skip"]
 
@@ -40,6 +44,47 @@ class ImportModelContext(Protocol):
 
     @property
     def existing_models(self) -> LocalModels: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelAnswer:
+    """What to do about a model that a workflow asks for and that is not here.
+
+    ``pick`` takes ``model`` instead, ``url`` fetches it from ``url``, ``optional`` lets the
+    workflow be without it, ``skip`` leaves it open.
+    """
+
+    action: Literal["pick", "url", "optional", "skip"]
+    model: ModelWithLocation | None = None
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeAnswer:
+    """What to do about a node class that is not here.
+
+    ``install`` adds ``pack`` (a registry id or an address), ``leave-out`` records for the whole
+    environment that it is missing on purpose, ``skip`` leaves it open.
+    """
+
+    action: Literal["install", "leave-out", "skip"]
+    pack: str = ""
+
+
+class ModelResolutionStrategy(Protocol):
+    """Answers for models that a workflow asks for; None quits."""
+
+    def resolve_model(
+        self, model: AnalysedModel, search: Callable[[str], Sequence[ModelWithLocation]]
+    ) -> ModelAnswer | None:
+        """Decide about ``model``; ``search`` finds models of the library by text."""
+
+
+class NodeResolutionStrategy(Protocol):
+    """Answers for node classes that a workflow uses; asked once for each class. None quits."""
+
+    def resolve_node(self, node: NodeResolution, suggestions: Sequence[str]) -> NodeAnswer | None:
+        """Decide about ``node``; ``suggestions`` are packs that may have it, best first."""
 
 
 class ImportInteraction(Protocol):

@@ -24,8 +24,11 @@ class Fields:
 
     def wrong(self, key: str, problem: str) -> ManifestError:
         """Make the error for ``key`` of this table."""
-        place = ".".join(part for part in (self.path, key) if part)
+        place = self._place(key)
         return ManifestError(f"`{place}` in `{self.document}` {problem}", subject=place)
+
+    def _place(self, key: str) -> str:
+        return ".".join(part for part in (self.path, key) if part)
 
     def has(self, key: str) -> bool:
         """Whether the key is there at all."""
@@ -63,9 +66,7 @@ class Fields:
 
     def table(self, key: str) -> Fields:
         """Step into a table; a missing key is an empty one."""
-        return Fields(
-            self._table.get(key, {}), f"{self.path}.{key}" if self.path else key, self.document
-        )
+        return Fields(self._table.get(key, {}), self._place(key), self.document)
 
     def tables(self, key: str) -> Iterator[Fields]:
         """Step through a list of tables; a missing key is an empty list."""
@@ -73,7 +74,7 @@ class Fields:
         if not isinstance(value, list | tuple):
             raise self.wrong(key, "must be a list of tables")
         for number, item in enumerate(value):
-            yield Fields(item, f"{self.path}.{key}[{number}]", self.document)
+            yield Fields(item, f"{self._place(key)}[{number}]", self.document)
 
     def items(self) -> Iterator[tuple[str, Any]]:
         """Go through the table's keys and raw values in their order."""

@@ -17,7 +17,7 @@ from comfydock_core.domain.requirements import (
     parse_requirements,
     sort_requirements,
 )
-from comfydock_core.errors import NodeError, NotFoundError
+from comfydock_core.errors import NodeError, NotFoundError, UsageError
 from comfydock_core.events import ItemFinished, ItemStarted, Notice
 from comfydock_core.storage.downloads import DownloadRequest
 from comfydock_core.storage.durable_files import copy_tree, remove_folder, staging_folder
@@ -27,6 +27,9 @@ from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.workspace import Workspace
 
 STEP = "nodes"
+_ADDRESS = re.compile(r"(?P<target>[a-z+]+://[^@]+)(?:@(?P<reference>.+))?")
+_REGISTRY = re.compile(r"(?P<target>[^@/]+)(?:@(?P<reference>.+))?")
+_ON_GITHUB = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _NOT_COPIED = ("__pycache__", "*.pyc", "node_modules", ".venv", "*.egg-info")
 
 
@@ -276,16 +279,35 @@ def node_states(environment: Environment, nodes: Mapping[str, NodeInfo]) -> dict
     }
 
 
-def stage_and_add(
-    workspace: Workspace, environment: Environment, target: str, reference: str, development: bool
-) -> NodeInfo:
-    """Add what the user named: a registry id, a git address or (``development``) a folder."""
+def add_development(workspace: Workspace, environment: Environment, folder: Path) -> NodeInfo:
+    """Add a node that is being written, by a copy of its folder."""
     with staging_folder(workspace.staging_path, "node-") as staging:
-        if development:
-            staged = stage_development(Path(target).expanduser().resolve(), staging)
-        elif "://" in target:
+        staged = stage_development(folder.expanduser().resolve(), staging)
+        add_node(workspace, environment, staged)
+        return staged.info
+
+
+def add_named(workspace: Workspace, environment: Environment, text: str) -> NodeInfo:
+    """Add what a user names: ``ID[@VERSION]``, ``URL[@REF]`` or ``owner/repository`` of GitHub."""
+    target, reference = parse_name(text)
+    with staging_folder(workspace.staging_path, "node-") as staging:
+        if "://" in target:
             staged = stage_git(workspace, target, reference, staging)
         else:
             staged = stage_registry(workspace, target, reference, staging)
         add_node(workspace, environment, staged)
         return staged.info
+
+
+def parse_name(text: str) -> tuple[str, str]:
+    """Split what a user types into an id or address and a version or reference, ``""`` for none."""
+    found = _ADDRESS.fullmatch(text) or _REGISTRY.fullmatch(text)
+    if found:
+        return found["target"], found["reference"] or ""
+    if _ON_GITHUB.fullmatch(text):
+        return f"https://github.com/{text}", ""
+    raise UsageError(
+        f"`{text}` is no registry id and no address",
+        hint=f"comfydock node add --dev {text}",
+        subject=text,
+    )
