@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from tests.journeys.machines import Machine, machine
+from tests.journeys.terminal import exit_code, terminal
 from tests.journeys.town import Town
 
 
@@ -58,18 +58,6 @@ def test_a_dry_run_shows_the_plan_and_does_nothing(bundle: Path, receiver: Machi
     assert receiver.ok("list", "--json").envelope["data"]["environments"] == []
 
 
-def terminal(one: Machine, *words: str) -> pexpect.spawn[str]:
-    return pexpect.spawn(
-        str(one.command(words)[0]),
-        list(words),
-        env=one.environment(TERM="xterm"),
-        cwd=str(one.home.parent),
-        encoding="utf-8",
-        dimensions=(50, 110),
-        timeout=60,
-    )
-
-
 def test_a_person_agrees_on_the_terminal(bundle: Path, receiver: Machine) -> None:
     child = terminal(receiver, "import", str(bundle), "--name", "mine")
     child.expect("Import Summary")
@@ -85,9 +73,7 @@ def test_a_person_agrees_on_the_terminal(bundle: Path, receiver: Machine) -> Non
     child.sendline("y")
     child.expect("Import Complete")
     child.expect("Ready to use")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
+    assert exit_code(child) == 0
     models = receiver.home / "models"
     assert [path.name for path in models.rglob("*.safetensors")] == ["tiny-2x.safetensors"]
 
@@ -98,8 +84,6 @@ def test_a_no_changes_nothing(bundle: Path, receiver: Machine, town: Town) -> No
     child.expect(r"Choice \[Y\]/c: ")
     child.sendline("c")
     child.expect("nothing was changed")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 1
+    assert exit_code(child) == 1
     assert requests_seen(town) == before
     assert not receiver.place("studio").exists()
