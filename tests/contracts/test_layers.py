@@ -21,7 +21,7 @@ _STEPS = {"domain", "resolution", "storage", "workspace", "errors", "events", "i
 MAY_IMPORT = {
     "errors": set(),
     "events": {"errors"},
-    "interaction": {"domain", "errors", "events"},
+    "interaction": {"domain", "errors", "events", "resolution"},
     "domain": {"domain", "errors"},
     "resolution": {"resolution", "domain", "errors"},
     "storage": {"storage", "domain", "errors", "events"},

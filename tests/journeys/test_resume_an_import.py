@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,11 @@ KILL_AFTER = (
 )
 
 
-def kill_after(one: Machine, bundle: Path, moment: tuple[str, str, int]) -> bool:
+def kill_after(one: Machine, words: Sequence[str], moment: tuple[str, str, int]) -> bool:
     """Start an import and kill -9 it when its ``moment`` comes; False when it came too late."""
     kind, step, count = moment
     process = subprocess.Popen(
-        one.command(("import", str(bundle), *IMPORT)),
+        one.command(words),
         env=one.environment(),
         cwd=one.home.parent,
         stdin=subprocess.DEVNULL,
@@ -58,7 +59,7 @@ def test_the_same_command_again_finishes_the_work(
     moment: tuple[str, str, int], bundle: Path, town: Town, tmp_path: Path
 ) -> None:
     receiver = machine(tmp_path, town)
-    assert kill_after(receiver, bundle, moment)
+    assert kill_after(receiver, ("import", str(bundle), *IMPORT), moment)
     states = receiver.ok("list", "--json").envelope["data"]["environments"]
     assert [row["state"] for row in states] == ["importing"]
     assert receiver.run("status", "-e", "studio", "--json").envelope["errors"][0]["hint"] == (
@@ -79,10 +80,24 @@ def test_a_killed_import_can_be_deleted_and_resumed_by_name(
     moment: tuple[str, str, int], bundle: Path, town: Town, tmp_path: Path
 ) -> None:
     receiver = machine(tmp_path, town)
-    assert kill_after(receiver, bundle, moment)
+    assert kill_after(receiver, ("import", str(bundle), *IMPORT), moment)
     receiver.ok("import", "--resume", "studio", "--json")
     receiver.ok("delete", "studio", "--yes")
-    assert kill_after(receiver, bundle, moment)
+    assert kill_after(receiver, ("import", str(bundle), *IMPORT), moment)
     receiver.ok("delete", "studio", "--yes")
     assert receiver.ok("list", "--json").envelope["data"]["environments"] == []
     assert not receiver.place("studio").exists()
+
+
+def test_a_renamed_import_is_found_again_by_the_name_that_was_asked_for(
+    bundle: Path, town: Town, tmp_path: Path
+) -> None:
+    receiver = machine(tmp_path, town)
+    receiver.ok("create", "mine")
+    words = ("import", str(bundle), "--name", "mine", *IMPORT)
+    assert kill_after(receiver, words, KILL_AFTER[5])
+    assert receiver.place("mine-1").exists()
+    ran = receiver.ok("import", str(bundle), "--name", "mine", "--yes", "--trust-code", "--json")
+    assert ran.envelope["data"]["environment"] == "mine-1"
+    states = receiver.ok("list", "--json").envelope["data"]["environments"]
+    assert {row["name"]: row["state"] for row in states} == {"mine": "ready", "mine-1": "ready"}

@@ -6,44 +6,19 @@ answer of None or False means: stop here, nothing was done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from comfydock_core.domain.acquisition import (
     ImportPlan,
-    ModelAcquisitionDecision,
-    ModelAggregate,
 )
 from comfydock_core.domain.import_summary import ImportSummary, LocalModels
-from comfydock_core.domain.manifest import ManifestWorkflowModel
 from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.resolution.nodes import NodeResolution
 from comfydock_core.resolution.workflow_analysis import AnalysedModel
 
 ModelStrategy = Literal["all", "required", "flexible", "skip"]
-
-
-class ImportModelAcquisitionStrategy(Protocol):
-    """Decides for one model of an import; None quits."""
-
-    def acquire_model(
-        self,
-        model: ManifestWorkflowModel,
-        criticality: str,
-        workflows_using: list[str],
-        context: ImportModelContext,
-    ) -> ModelAcquisitionDecision | None: ...
-
-
-class ImportModelContext(Protocol):
-    """What a strategy may look at: all models of the import, and those that are here already."""
-
-    @property
-    def all_model_aggregates(self) -> Mapping[str, ModelAggregate]: ...
-
-    @property
-    def existing_models(self) -> LocalModels: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

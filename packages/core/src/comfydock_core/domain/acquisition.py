@@ -120,9 +120,13 @@ class CodeOrigin:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportPlan:
-    """Everything an import will do. Execution reads nothing else but the staged bundle."""
+    """Everything an import will do. Execution reads nothing else but the staged bundle.
+
+    ``bundle`` is the digest of that bundle's contents.
+    """
 
     environment: str
+    bundle: str
     manifest: Manifest
     aggregates: Mapping[str, ModelAggregate]
     nodes: tuple[NodeAcquisitionDecision, ...]

@@ -42,6 +42,7 @@ def make_plan(summary: ImportSummary, local: LocalModels, choices: PlanChoices) 
     """Decide for every node and every model of the bundle."""
     return ImportPlan(
         environment=summary.environment,
+        bundle=summary.digest,
         manifest=summary.manifest,
         aggregates=summary.aggregates,
         nodes=tuple(_node_decisions(summary, choices)),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from comfydock_core.domain.acquisition import (
     CodeOrigin,
@@ -99,7 +99,7 @@ def free_name(name: str, taken: frozenset[str]) -> str:
 def _newer(theirs: str, ours: str) -> tuple[str, ...]:
     try:
         newer = Version(theirs) > Version(ours)
-    except InvalidVersion:
+    except ValueError:
         newer = True
     if not newer:
         return ()

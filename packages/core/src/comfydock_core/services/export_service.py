@@ -34,16 +34,19 @@ from comfydock_core.workspace.workspace import Workspace
 
 
 class ExportService:
-    """Exports one environment; usable without any front end."""
+    """Exports one environment; usable without any front end.
+
+    Without a ``workspace`` the one that the environment lies in is opened.
+    """
 
     def __init__(
         self,
         environment: Environment,
-        workspace: Workspace,
+        workspace: Workspace | None = None,
         interaction: ExportInteraction | None = None,
     ) -> None:
         self._environment = environment
-        self._workspace = workspace
+        self._workspace = workspace or Workspace.open(environment.path.parent.parent)
         self._interaction: ExportInteraction = interaction or Unattended()
 
     def export(self, output_path: Path | None = None, interactive: bool = True) -> ExportResult:

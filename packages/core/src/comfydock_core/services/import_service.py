@@ -81,7 +81,7 @@ class ImportService:
                 return self.resume(interrupted)
             plan = self._plan(opened, env_name, chosen)
             self._agree(plan, chosen)
-            return self._begin(plan, opened, staging)
+            return self._begin(plan, env_name or opened.bundle.environment_name, staging)
 
     def plan_import(
         self, bundle_path: Path, env_name: str = "", options: ImportOptions | None = None
@@ -171,7 +171,7 @@ class ImportService:
             probable={k: m.model for k, m in found.items() if m.kind == "probable"},
         )
 
-    def _begin(self, plan: ImportPlan, opened: OpenedBundle, staging: Path) -> ImportResult:
+    def _begin(self, plan: ImportPlan, requested: str, staging: Path) -> ImportResult:
         """Take the environment's name and start; from here on a killed run can be resumed.
 
         The folder appears at once, by rename, with the unpacked bundle and the journal in it.
@@ -182,8 +182,8 @@ class ImportService:
         )
         journal = Journal(
             work="import",
-            bundle=opened.digest,
-            requested=opened.bundle.environment_name,
+            bundle=plan.bundle,
+            requested=requested,
             plan=plan,
         )
         with self._workspace.lock(name):
