@@ -7,9 +7,10 @@ from comfydock_core.storage.processes import python_of
 
 from tests.real import contract
 from tests.real.making import add_nodes, commit, create, index_models, save_workflows
+from tests.real.rewriting import check_criticality, check_files, fill_library
 from tests.real.route import RECEIVED, SENT, Route
 from tests.real.second_environment import create_second
-from tests.real.travelling import check_pictures, export, import_bundle, run_workflows
+from tests.real.travelling import check_runs, export, import_bundle, run_workflows
 
 
 def travel(route: Route) -> None:
@@ -28,9 +29,12 @@ def _travel(route: Route) -> None:
     save_workflows(route)
     sent = run_workflows(route, route.sender, SENT, "sender")
     commit(route)
+    fill_library(route)
     import_bundle(route, export(route))
+    check_files(route)
+    check_criticality(route)
     received = run_workflows(route, route.receiver, RECEIVED, "receiver")
-    check_pictures(route, sent, received)
+    check_runs(route, sent, received)
     _keep_contract(route)
 
 

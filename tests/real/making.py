@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from tests.real.hosts import GIT_NODE_URL, MODELS_URL
 from tests.real.nodes import DEVELOPMENT_NODE, NODE_PACKS, REGISTRY_NODE
 from tests.real.route import SENT, Route
+from tests.real.saved_workflows import ENLARGING, SAMPLING, saved_workflows, workflow_file
 from tests.real.tiny_models import (
     DIFFUSION_MODEL,
     LORA,
+    RED_UPSCALER,
     TINY_MODELS,
+    UPSCALER,
     VAE,
     write_tiny_models,
 )
-from tests.real.workflows import ui_form
 
-UPSCALING = "tiny-upscale"
-SAMPLING = "portraits/tiny-sample"
-CRITICALITIES = {VAE.filename: "flexible", LORA.filename: "optional"}
-MODELS_WITHOUT_URL_IN_WORKFLOW = (DIFFUSION_MODEL, LORA, VAE)
+CRITICALITIES = {
+    (SAMPLING, VAE.filename): "flexible",
+    (SAMPLING, LORA.filename): "optional",
+    (ENLARGING, UPSCALER.filename): "required",
+    (ENLARGING, RED_UPSCALER.filename): "optional",
+}
+MODELS_WITHOUT_URL_IN_WORKFLOW = (DIFFUSION_MODEL, LORA, VAE, RED_UPSCALER)
 
 
 def create(route: Route) -> None:
@@ -45,7 +47,7 @@ def add_nodes(route: Route) -> None:
 
 
 def index_models(route: Route) -> None:
-    """The tiny models in a folder of the sender's own; sources for those of one workflow."""
+    """The tiny models in a folder of the sender's own; sources for what no workflow declares."""
     folder = route.sender.home / "models"
     write_tiny_models(folder)
     with route.stage("index models"):
@@ -57,29 +59,27 @@ def index_models(route: Route) -> None:
 
 
 def save_workflows(route: Route) -> None:
-    """Saved as the frontend saves them; one brings its models' URLs along."""
-    workflows = route.sender.folder(SENT) / "ComfyUI" / "user" / "default" / "workflows"
-    _save(workflows / f"{UPSCALING}.json", ui_form("tiny-upscale", models_url=MODELS_URL))
-    _save(workflows / f"{SAMPLING}.json", ui_form("tiny-sample"))
+    """Saved as the frontend saves them; two bring a model's URL along."""
+    saved = saved_workflows()
+    for workflow in saved:
+        file = workflow_file(route.sender, SENT, workflow.name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(workflow.content)
     with route.stage("workflows and commit"):
-        for name in (UPSCALING, SAMPLING):
-            route.sender.does("-e", SENT, "workflow", "resolve", name)
-        for filename, criticality in CRITICALITIES.items():
-            words = ("workflow", "model", SAMPLING, filename, "--criticality", criticality)
+        for workflow in saved:
+            route.sender.does("-e", SENT, "workflow", "resolve", workflow.name)
+        for (name, filename), criticality in CRITICALITIES.items():
+            words = ("workflow", "model", name, filename, "--criticality", criticality)
             route.sender.does("-e", SENT, *words)
     listed = route.sender.does("-e", SENT, "workflow", "list")["workflows"]
     issues = {workflow["name"]: workflow["issues"] for workflow in listed}
-    route.check("both workflows are resolved", issues, {UPSCALING: [], SAMPLING: []})
+    route.check("every workflow is resolved", issues, {workflow.name: [] for workflow in saved})
 
 
 def commit(route: Route) -> None:
     """Everything into the history."""
     with route.stage("workflows and commit"):
         done = route.sender.does("-e", SENT, "commit", "-m", "It works")
-    route.check("the commit has both workflows", done["workflows"], [SAMPLING, UPSCALING])
+    names = sorted(workflow.name for workflow in saved_workflows())
+    route.check("the commit has every workflow", done["workflows"], names)
     route.check("nothing is open after the commit", done["issues"], [])
-
-
-def _save(path: Path, graph: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(graph), encoding="utf-8")

@@ -2,40 +2,65 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.real.bundles import differing_members, members_with, timestamp
 from tests.real.nodes import NODE_PACKS
+from tests.real.prompts import prompt_changes, prompt_of
+from tests.real.rewriting import OWN_NAMES
 from tests.real.route import RECEIVED, SENT, Route
+from tests.real.saved_workflows import SAMPLING, UPSCALING, saved_workflows, workflow_file
+from tests.real.tiny_models import TINY_MODELS, UPSCALER
 from tests.real.user import User
-from tests.real.workflows import WORKFLOWS, api_form
+from tests.real.workflows import SAMPLE, UPSCALE, api_form
 
 LARGEST_BUNDLE = 100_000
 SOME_TIME = "1700000000"
-MODELS_USED = 4
+MODELS_TO_FETCH = len(TINY_MODELS) - len(OWN_NAMES)
 PNG = b"\x89PNG\r\n\x1a\n"
 
-Pictures = dict[str, list[bytes]]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """By workflow: what was queued, and the PNGs that came of it."""
+
+    prompts: Mapping[str, dict[str, Any]]
+    pictures: Mapping[str, list[bytes]]
 
 
-def run_workflows(route: Route, user: User, environment: str, where: str) -> Pictures:
-    """The PNGs of each of WORKFLOWS from ``comfydock run``."""
+def run_workflows(route: Route, user: User, environment: str, where: str) -> Run:
+    """Queues each workflow, as its file on this side is, in ComfyUI from ``comfydock run``."""
+    names = [workflow.name for workflow in saved_workflows()]
+    files = {name: workflow_file(user, environment, name).read_bytes() for name in names}
     with route.stage(f"run at the {where}'s"), user.runs(environment) as comfyui:
-        pictures = {name: comfyui.pictures(api_form(steps)) for name, steps in WORKFLOWS.items()}
+        classes = comfyui.answer("/object_info")
+        prompts = {name: prompt_of(json.loads(file), classes) for name, file in files.items()}
+        pictures = {name: comfyui.pictures(prompt) for name, prompt in prompts.items()}
         exit_code = comfyui.stop()
     route.figure(f"ComfyUI's start at the {where}'s (s)", f"{comfyui.seconds_to_start:.1f}")
     route.check(f"Ctrl-C ends ComfyUI well at the {where}'s", exit_code, 0)
-    return pictures
+    return Run(prompts=prompts, pictures=pictures)
 
 
-def check_pictures(route: Route, sent: Pictures, received: Pictures) -> None:
+def check_runs(route: Route, sent: Run, received: Run) -> None:
     """Each workflow made one real picture, of its own, and the same one on both sides."""
-    made = [picture[: len(PNG)] for pictures in sent.values() for picture in pictures]
-    route.check("each workflow makes one PNG", made, [PNG] * len(WORKFLOWS))
-    for name, pictures in sent.items():
-        route.check(f"{name}: the same bytes on both sides", received[name] == pictures)
+    found = [sent.prompts[name] for name in (UPSCALING, SAMPLING)]
+    route.check("the prompts are those meant", found, [api_form(UPSCALE), api_form(SAMPLE)])
+    made = [picture for pictures in sent.pictures.values() for picture in pictures]
+    heads = [picture[: len(PNG)] for picture in made]
+    route.check("each workflow makes one PNG", heads, [PNG] * len(saved_workflows()))
+    route.check("no two of them are the same", len(set(made)), len(made))
+    for workflow in saved_workflows():
+        name = workflow.name
+        changes = prompt_changes(sent.prompts[name], received.prompts[name])
+        expected = [(old, OWN_NAMES[old]) for old in workflow.upscalers]
+        route.check(f"{name}: only the upscalers are queued by other names", changes, expected)
+        same = received.pictures[name] == sent.pictures[name]
+        route.check(f"{name}: the same bytes on both sides", same)
 
 
 def export(route: Route) -> Path:
@@ -72,7 +97,7 @@ def _write(route: Route, bundle: Path, **variables: str) -> dict[str, Any]:
 
 
 def import_bundle(route: Route, bundle: Path) -> None:
-    """Into a workspace that has no model; everything comes from the hosts."""
+    """Into a workspace that has the upscalers; everything else comes from the hosts."""
     words = ("--name", RECEIVED, "--yes", "--trust-code")
     asked = len(route.hosts.models.requests)
     with route.stage("import"):
@@ -80,7 +105,8 @@ def import_bundle(route: Route, bundle: Path) -> None:
     _check_models(route, done["models"], asked)
     installed = {key: value for key, value in done["nodes"].items() if value}
     route.check("every node is installed", installed, {"installed": len(NODE_PACKS)})
-    route.check("both workflows are complete", done["workflows"]["complete"], len(WORKFLOWS))
+    complete = done["workflows"]["complete"]
+    route.check("every workflow is complete", complete, len(saved_workflows()))
     status = route.receiver.does("-e", RECEIVED, "status")
     route.check("the receiver's status has no issue", status["issues"], [])
     route.check("the receiver has nothing to commit", status["uncommitted"], [])
@@ -88,7 +114,12 @@ def import_bundle(route: Route, bundle: Path) -> None:
 
 def _check_models(route: Route, counts: Mapping[str, object], asked: int) -> None:
     arrived = {key: count for key, count in counts.items() if count}
-    route.check("every model is downloaded", arrived, {"downloaded": MODELS_USED})
-    seen = [one.target for one in route.hosts.models.requests[asked:] if one.method == "GET"]
-    fetched = [target for target in seen if not target.startswith("/hf/")]
-    route.check("each model is fetched once", (len(fetched), len(set(fetched))), (MODELS_USED,) * 2)
+    expected = {"downloaded": MODELS_TO_FETCH, "found_locally": len(OWN_NAMES)}
+    route.check("every model is downloaded or found", arrived, expected)
+    requests = route.hosts.models.requests[asked:]
+    fetched = [one.target for one in requests if one.method == "GET"]
+    fetched = [target for target in fetched if not target.startswith("/hf/")]
+    once = (len(fetched), len(set(fetched)))
+    route.check("each of the others is fetched once", once, (MODELS_TO_FETCH,) * 2)
+    needless = [one.target for one in requests if f"/{UPSCALER.folder}/" in one.target]
+    route.check("no host is asked for what the receiver has", needless, [])

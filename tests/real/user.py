@@ -66,9 +66,12 @@ class User:
         return data
 
     def runs(self, environment: str) -> AbstractContextManager[RunningComfyui]:
-        """``comfydock run`` of an environment, answering while the block lasts."""
+        """``comfydock run`` of an environment, answering while the block lasts.
+
+        Its PNGs hold no metadata: that would be the prompt, and with it this user's file names.
+        """
         return running_comfyui(
-            [COMFYDOCK, "-e", environment, "run", "--", *HEADLESS],
+            [COMFYDOCK, "-e", environment, "run", "--", *HEADLESS, "--disable-metadata"],
             self.home,
             log=self.home / f"run-{environment}.log",
             variables=self.variables(),

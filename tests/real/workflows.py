@@ -1,16 +1,22 @@
-"""Two workflows on the tiny models, as the frontend saves them and as POST /prompt takes them."""
+"""Small graphs on the tiny models, as the frontend saves them and as POST /prompt takes them."""
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tests.real.nodes import NODE_PACKS
-from tests.real.tiny_models import DIFFUSION_MODEL, LORA, SD3_CONTEXT, SD3_POOLED, UPSCALER, VAE
+from tests.real.tiny_models import (
+    DIFFUSION_MODEL,
+    LORA,
+    RED_UPSCALER,
+    SD3_CONTEXT,
+    SD3_POOLED,
+    UPSCALER,
+    VAE,
+)
 
 Graph = dict[str, Any]
 Link = tuple[str, int]
@@ -108,7 +114,11 @@ SAMPLE: Mapping[str, Step] = {
     "10": step("SaveImage", {"filename_prefix": "sampled"}, images=("9", 0)),
 }
 
-WORKFLOWS = {"tiny-upscale": UPSCALE, "tiny-sample": SAMPLE}
+UPSCALE_RED: Mapping[str, Step] = {
+    **UPSCALE,
+    "3": step("UpscaleModelLoader", {"model_name": RED_UPSCALER.filename}),
+    "5": step("SaveImage", {"filename_prefix": "upscaled-red"}, images=("4", 0)),
+}
 
 
 def api_form(steps: Mapping[str, Step]) -> Graph:
@@ -122,13 +132,12 @@ def api_form(steps: Mapping[str, Step]) -> Graph:
     }
 
 
-def ui_form(name: str, *, models_url: str = "") -> Graph:
-    """The graph of WORKFLOWS[``name``] as the frontend saves it (version 0.4).
+def ui_form(steps: Mapping[str, Step], name: str, *, models_url: str = "") -> Graph:
+    """The graph as the frontend saves it (version 0.4); its id is a function of ``name``.
 
     With ``models_url`` each loader carries ``properties.models``, its URLs being
     ``<models_url>/<folder>/<file name>``.
     """
-    steps = WORKFLOWS[name]
     links = _numbered_links(steps)
     return {
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
@@ -140,25 +149,14 @@ def ui_form(name: str, *, models_url: str = "") -> Graph:
             for order, (identity, one) in enumerate(steps.items())
         ],
         "links": [
-            [number, int(source), slot, int(target), _slot(steps[target], name), LINK_TYPES[name]]
-            for (target, name), (number, source, slot) in links.items()
+            [number, int(source), slot, int(target), _slot(steps[target], fed), LINK_TYPES[fed]]
+            for (target, fed), (number, source, slot) in links.items()
         ],
         "groups": [],
         "config": {},
         "extra": {"ds": {"scale": 1, "offset": [0, 0]}},
         "version": 0.4,
     }
-
-
-def write_ui_workflows(folder: Path, *, models_url: str = "") -> list[Path]:
-    """Writes every workflow's UI form as ``<name>.json`` into ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name in WORKFLOWS:
-        path = folder / f"{name}.json"
-        path.write_text(json.dumps(ui_form(name, models_url=models_url), indent=2), "utf-8")
-        written.append(path)
-    return written
 
 
 NumberedLinks = dict[tuple[str, str], tuple[int, str, int]]

@@ -43,6 +43,7 @@ HASH = "--hash=sha256:" + "0" * 64
             ignored=("-r more.txt", "--extra-index-url https://h.org", "--find-links x")
         )),
         ("a ==", Requirements(refused=("a ==",))),
+        ("a;" + "(" * 9000, Requirements(refused=("a;" + "(" * 9000,))),
     ],
 )  # fmt: skip
 def test_lines_are_sorted(text: str, expected: Requirements) -> None:

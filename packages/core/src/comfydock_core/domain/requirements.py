@@ -54,7 +54,7 @@ def _kind(line: str) -> str:
         return "refused" if line.startswith(("-e", "--editable")) else "ignored"
     try:
         requirement = Requirement(line)
-    except InvalidRequirement:
+    except (InvalidRequirement, RecursionError):
         return "refused"
     if is_torch_stack(canonicalize_name(requirement.name)):
         return "torch"
@@ -68,7 +68,7 @@ def _spelled(line: str) -> str:
     """
     try:
         requirement = Requirement(line)
-    except InvalidRequirement:
+    except (InvalidRequirement, RecursionError):
         return line
     if is_torch_stack(canonicalize_name(requirement.name)):
         requirement.url = None

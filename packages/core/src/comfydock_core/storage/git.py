@@ -173,13 +173,15 @@ class RepositoryCache:
         """Return (commit, name) of a tag, branch or commit.
 
         ``latest`` is the newest release tag, ``HEAD`` the default branch. ``name`` is the tag or
-        branch, or the commit itself. A commit or tag that is in the mirror costs no network.
+        branch, or the commit itself. A commit or tag that is in the mirror costs no network. A
+        full commit is itself even where a branch has its name.
         """
         mirror = self.path_of(repository)
         if not self._is_settled(repository, reference):
             self.update(repository)
         name = self._latest(mirror) if reference == "latest" else reference
-        for full in (f"refs/tags/{name}", f"refs/heads/{name}"):
+        named = () if names.COMMIT.fullmatch(name) else (f"refs/tags/{name}", f"refs/heads/{name}")
+        for full in named:
             if commit := self._commit(mirror, full):
                 return commit, name
         commit = self._commit(mirror, _DEFAULT if name == "HEAD" else name)

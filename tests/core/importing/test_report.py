@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import shlex
+import subprocess
+from dataclasses import replace
+
+import pytest
+from comfydock_core.domain.acquisition import ImportPlan, WorkflowIssue
+from comfydock_core.domain.import_summary import LocalModels
+from comfydock_core.domain.manifest import ManifestWorkflow, NodeInfo
+from comfydock_core.importing.plan import PlanChoices, make_plan
+from comfydock_core.importing.report import Outcomes, make_result, next_steps
+
+from tests.core.importing.summaries import aggregate, local_file, manifest, summary
+
+URL = "https://h.org/a.safetensors"
+ODD = "https://h.org/x;id$(id)'"
+NODES = {
+    "dev": NodeInfo(name="dev", source="development", version="dev"),
+    "git": NodeInfo(name="git", source="git", version="0" * 40, repository=ODD),
+    "reg": NodeInfo(name="reg", source="registry", version="1"),
+}
+AGGREGATES = {
+    "1" * 16: aggregate(key="1" * 16, sources=(URL,), size=1, filename="fetched.sft"),
+    "2" * 16: aggregate(key="2" * 16, sources=(URL,), size=10, filename="failed.sft"),
+    "3" * 16: aggregate(key="3" * 16, size=100, filename="skipped.sft"),
+    "4" * 16: aggregate(key="4" * 16, size=1000, filename="here.sft"),
+}
+
+
+def plan(skip_nodes: bool = False) -> ImportPlan:
+    local = LocalModels(verified={"4" * 16: local_file("loras/here.sft")})
+    choices = PlanChoices(skip_nodes=skip_nodes)
+    flows = {n: ManifestWorkflow(name=n, path=f"workflows/{n}.json") for n in ("x", "$(id)")}
+    told = replace(summary(aggregates=AGGREGATES), manifest=manifest(NODES, flows))
+    return make_plan(told, local, choices)
+
+
+def issue(workflow: str, blocking: bool) -> WorkflowIssue:
+    return WorkflowIssue(
+        workflow=workflow, kind="model", subject="m", sentence="s", blocking=blocking
+    )
+
+
+def test_everything_is_counted() -> None:
+    outcomes = Outcomes(failed_nodes=(("git", "gone"),), failed_models=(("2" * 16, "404"),))
+    result = make_result(plan(), outcomes, (issue("x", True),))
+    assert not result.success
+    assert (result.nodes_installed, result.nodes_failed) == (2, (("git", "gone"),))
+    assert result.node_counts == {"development": 1, "registry": 1, "git": 0}
+    assert (result.models_downloaded, result.downloaded_size) == (1, 1)
+    assert (result.models_found_local, result.local_size) == (1, 1000)
+    assert (result.models_skipped, result.models_substituted) == (1, 0)
+    assert result.models_failed == (("failed.sft", "404"),)
+    assert (result.workflows, result.workflows_with_issues) == (("$(id)", "x"), 1)
+
+
+@pytest.mark.parametrize(
+    ("failed_nodes", "failed_models", "blocking", "success"),
+    [
+        ((), (), None, True),
+        ((), (), False, True),
+        ((), (), True, False),
+        ((("git", "gone"),), (), None, False),
+        ((), (("2" * 16, "404"),), None, True),
+        ((), (("2" * 16, "404"),), True, False),
+    ],
+)
+def test_success_means_that_nothing_required_is_missing(
+    failed_nodes: tuple[tuple[str, str], ...],
+    failed_models: tuple[tuple[str, str], ...],
+    blocking: bool | None,
+    success: bool,
+) -> None:
+    issues = () if blocking is None else (issue("x", blocking),)
+    outcomes = Outcomes(failed_nodes=failed_nodes, failed_models=failed_models)
+    assert make_result(plan(), outcomes, issues).success is success
+
+
+def test_skipped_nodes_are_named_and_the_bundles_own_are_installed() -> None:
+    result = make_result(plan(skip_nodes=True), Outcomes(), ())
+    assert result.nodes_skipped == ("git", "reg")
+    assert result.node_counts == {"development": 1, "registry": 0, "git": 0}
+
+
+def test_a_success_says_how_to_start() -> None:
+    steps = next_steps(make_result(plan(), Outcomes(), ()))
+    assert steps == ("comfydock use studio", "comfydock -e studio run")
+
+
+def test_the_next_steps_can_be_pasted_whatever_the_bundle_says() -> None:
+    outcomes = Outcomes(failed_nodes=(("git", "gone"), ("dev", "broken")))
+    issues = (issue("$(id)", True), issue("$(id)", True), issue("x", False))
+    steps = next_steps(make_result(plan(), outcomes, issues))
+    assert [shlex.split(step) for step in steps] == [
+        ["comfydock", "-e", "studio", "node", "add", f"{ODD}@{'0' * 40}"],
+        ["comfydock", "-e", "studio", "workflow", "resolve", "$(id)"],
+    ]
+    script = f"comfydock() {{ printf '%s\\n' \"$@\"; }}; {'; '.join(steps)}"
+    ran = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines() == [word for step in steps for word in shlex.split(step)[1:]]
+
+
+def test_skipped_nodes_can_be_added_later() -> None:
+    result = make_result(plan(skip_nodes=True), Outcomes(), (issue("x", True),))
+    assert "comfydock -e studio node add reg@1" in next_steps(result)
