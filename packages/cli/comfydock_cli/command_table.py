@@ -109,8 +109,15 @@ COMMANDS: tuple[Command, ...] = (
         "Workflows",
     ),
     (
+        "workflow add",
+        "Take a workflow out of a JSON, picture or video file",
+        "comfydock_cli.workflow_commands",
+        "add_workflow_file",
+        "Workflows",
+    ),
+    (
         "workflow show",
-        "Show one workflow's nodes and models, and who asks for them",
+        "Show a workflow's nodes and models, and who asks",
         "comfydock_cli.workflow_commands",
         "show_workflow",
         "Workflows",

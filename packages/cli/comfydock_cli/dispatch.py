@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from comfydock_core.errors import ComfydockError, UsageError
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from comfydock_cli.context import Context
 
 INTERRUPTED = 130
+_REFUSALS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.EXDEV, errno.EIO, errno.EMFILE}
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +49,7 @@ class Invocation:
 def run_command_line(words: list[str], commands: tuple[Command, ...]) -> int:
     """Run what ``words`` say and show the outcome; return the exit code."""
     environment: Mapping[str, str] = os.environ
+    _open_closed_streams()
     output = Output(form_of(words), sys.stdout, sys.stderr, environment)
     sys.excepthook = crash = CrashReporter(output, environment)
     try:
@@ -54,6 +60,13 @@ def run_command_line(words: list[str], commands: tuple[Command, ...]) -> int:
         return output.show(page_or_invocation)
     crash.command = page_or_invocation.command[0]
     return output.show(_performed(page_or_invocation, output, environment))
+
+
+def _open_closed_streams() -> None:
+    """Give daemons that close their streams (`<&-`) ones that lead nowhere."""
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115 (until the end)
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def _read(words: list[str], commands: tuple[Command, ...]) -> CommandResult | Invocation:
@@ -93,6 +106,8 @@ def _performed(
         return _perform(invocation, output, environment)
     except ComfydockError as error:
         return error_result(name, error)
+    except OSError as error:
+        return _refused(name, error)
     except KeyboardInterrupt:
         return _interrupted(name)
 
@@ -135,6 +150,15 @@ def _context(options: GlobalOptions, output: Output, environment: Mapping[str, s
         reporter=reporter_for(output),
         environment=environment,
     )
+
+
+def _refused(command: str, error: OSError) -> CommandResult:
+    """Say what the system refuses (a full or read-only disk, rights); the rest is a bug."""
+    from comfydock_core.storage.durable_files import FULL, storage_error
+
+    if error.errno not in FULL | _REFUSALS:
+        raise error
+    return error_result(command, storage_error(Path.home(), error))
 
 
 def _interrupted(command: str) -> CommandResult:

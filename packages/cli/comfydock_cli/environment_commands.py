@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import REMAINDER, ArgumentParser, Namespace
 from collections.abc import Sequence
+from shlex import quote
 
 from comfydock_core.domain.acquisition import WorkflowIssue
 from comfydock_core.domain.untrusted import escape_text
@@ -36,9 +37,9 @@ def show_status(_: Namespace, context: Context) -> CommandResult:
         f"Python {manifest.python_version}, {counted(len(manifest.nodes), 'node')}, "
         f"{counted(len(analysed), 'workflow')}",
         *(f"  workflow {line}" for line in changed.lines()),
-        *(f"  .cec/{path} is not committed" for path in uncommitted),
+        *(f"  .cec/{escape_text(path)} is not committed" for path in uncommitted),
         *(f"  ✗ node {name} is missing" for name, state in states.items() if state != "installed"),
-        *(f"  {_glyph(i.blocking)} {escape_text(i.workflow)}: {i.sentence}" for i in issues),
+        *(f"  {_glyph(i.blocking)} {escape_text(f'{i.workflow}: {i.sentence}')}" for i in issues),
     ]
     clean = len(lines) == 1
     return CommandResult(
@@ -66,7 +67,7 @@ def _glyph(blocking: bool) -> str:
 
 def _next(name: str, uncommitted: bool, issues: Sequence[WorkflowIssue]) -> str:
     if issues:
-        return f'comfydock -e {name} workflow resolve "{issues[0].workflow}"'
+        return f"comfydock -e {name} workflow resolve {quote(escape_text(issues[0].workflow))}"
     commit = f'comfydock -e {name} commit -m "..."'
     return commit if uncommitted else f"comfydock -e {name} run"
 
@@ -117,7 +118,7 @@ def commit_env(arguments: Namespace, context: Context) -> CommandResult:
         },
         text=f"{text} ({counted(len(manifest.workflows), 'workflow')}, "
         f"{counted(len(manifest.models), 'model')})",
-        notes=tuple(f"{escape_text(i.workflow)}: {i.sentence}" for i in issues),
+        notes=tuple(escape_text(f"{i.workflow}: {i.sentence}") for i in issues),
         next_command=_next(environment.name, False, issues)
         if issues
         else f"comfydock export {environment.name}",

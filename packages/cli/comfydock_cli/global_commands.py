@@ -5,9 +5,15 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from comfydock_core.domain.names import checked_environment_name
+from comfydock_core.domain.names import (
+    PYTHON_VERSION,
+    checked_environment_name,
+    checked_torch_backend,
+)
+from comfydock_core.errors import NotFoundError, StorageError, UsageError
 from comfydock_core.workspace import environments
 from comfydock_core.workspace.creation import CreateRequest, create_environment
+from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.journal import journal_of
 from comfydock_core.workspace.workspace import Workspace, default_root
 
@@ -24,6 +30,7 @@ def init_workspace_arguments(parser: ArgumentParser) -> None:
 def init_workspace(arguments: Namespace, context: Context) -> CommandResult:
     """Make the workspace, or say that it is there."""
     usual = default_root(context.environment)
+    _check_folder(arguments.models_dir)
     root = Path(arguments.path).expanduser().absolute() if arguments.path else usual
     workspace = Workspace.open(root, context.environment, context.reporter)
     if arguments.models_dir:
@@ -38,6 +45,11 @@ def init_workspace(arguments: Namespace, context: Context) -> CommandResult:
         notes=(f"set COMFYDOCK_HOME={root} so that comfydock finds it",) if elsewhere else (),
         next_command="comfydock create my-env",
     )
+
+
+def _check_folder(folder: str | None) -> None:
+    if folder is not None and not (folder and Path(folder).expanduser().is_dir()):
+        raise NotFoundError(f"`{folder}` is no folder", subject=folder)
 
 
 def create_env_arguments(parser: ArgumentParser) -> None:
@@ -57,13 +69,19 @@ def create_env(arguments: Namespace, context: Context) -> CommandResult:
     """Create an environment; the first one becomes the active one."""
     workspace = context.workspace
     name = checked_environment_name(arguments.name)
+    if arguments.python and not PYTHON_VERSION.fullmatch(arguments.python):
+        raise UsageError(
+            f"`{arguments.python}` is no version of Python",
+            hint="write it like 3.12 or 3.12.7",
+            subject=arguments.python,
+        )
     repository = _named_repository(arguments.comfyui_repository, workspace)
     request = CreateRequest(
         name=name,
         comfyui=arguments.comfyui,
         repository=repository,
         python_version=arguments.python,
-        torch_backend=arguments.torch_backend,
+        torch_backend=checked_torch_backend(arguments.torch_backend),
     )
     environment = create_environment(workspace, request)
     if not workspace.settings.active_environment:
@@ -112,12 +130,19 @@ def list_envs(_: Namespace, context: Context) -> CommandResult:
 
 def _row(workspace: Workspace, name: str) -> dict[str, object]:
     environment = workspace.environment(name)
-    journal = journal_of(environment.path)
-    state = "ready"
-    if journal is not None or not environment.pyproject_path.exists():
-        state = "importing" if journal and journal.work == "import" else "incomplete"
     active = workspace.settings.active_environment == name
+    state = _state(environment)
     return {"name": name, "state": state, "active": active, "path": str(environment.path)}
+
+
+def _state(environment: Environment) -> str:
+    try:
+        journal = journal_of(environment.path)
+    except StorageError:
+        return "damaged"
+    if journal is None and environment.pyproject_path.exists():
+        return "ready"
+    return "importing" if journal and journal.work == "import" else "incomplete"
 
 
 def use_env_arguments(parser: ArgumentParser) -> None:

@@ -105,8 +105,8 @@ def set_models_directory(arguments: Namespace, context: Context) -> CommandResul
     """Add a folder to the library and index it."""
     workspace = context.workspace
     folder = Path(arguments.folder)
-    if not folder.expanduser().is_dir():
-        raise NotFoundError(f"`{folder}` is no folder", subject=str(folder))
+    if not arguments.folder or not folder.expanduser().is_dir():
+        raise NotFoundError(f"`{arguments.folder}` is no folder", subject=arguments.folder)
     added = workspace.add_models_directory(folder)
     text = "" if added else f"{folder} was already part of the library\n"
     return _scanned("model index dir", workspace, text)

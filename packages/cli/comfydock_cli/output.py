@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Literal, TextIO
 
-from comfydock_core.domain.untrusted import redact_secrets
+from comfydock_core.domain.untrusted import escape_text, redact_secrets
 
 from comfydock_cli.result import CommandResult, ErrorItem
 from comfydock_cli.screen import Screen
@@ -79,10 +79,10 @@ def envelope(result: CommandResult) -> dict[str, Any]:
 
 
 def _error_text(error: ErrorItem) -> str:
-    lines = [f"error: {error.message}"]
+    lines = [f"error: {escape_text(error.message)}"]
     lines += [f"  {line}" for line in error.cause.splitlines()]
     if error.hint:
-        lines += ["", f"hint: {error.hint}"]
+        lines += ["", f"hint: {escape_text(error.hint)}"]
     return "\n".join(lines)
 
 

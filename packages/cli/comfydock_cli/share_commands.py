@@ -7,6 +7,7 @@ from pathlib import Path
 
 from comfydock_core.domain.acquisition import ImportPlan, ImportResult
 from comfydock_core.domain.exporting import ExportResult
+from comfydock_core.domain.names import checked_torch_backend
 from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.errors import NotFoundError, UsageError
 from comfydock_core.importing.report import next_steps
@@ -100,7 +101,7 @@ def import_env(arguments: Namespace, context: Context) -> CommandResult:
     options = ImportOptions(
         models="skip" if arguments.skip_models else arguments.models,
         skip_nodes=arguments.skip_nodes,
-        torch_backend=arguments.torch_backend,
+        torch_backend=checked_torch_backend(arguments.torch_backend),
         trust_code=arguments.trust_code,
         person=context.terminal.interactive and not context.options.yes,
     )

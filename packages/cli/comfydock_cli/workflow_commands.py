@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from comfydock_core.domain.criticality import CRITICALITIES, MEANING
@@ -10,6 +12,7 @@ from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.resolution.workflow_analysis import AnalysedModel, AnalysedWorkflow
 from comfydock_core.services.resolve_service import ResolveService
 from comfydock_core.workspace import environments, workflows
+from comfydock_core.workspace.workflow_intake import add_workflow
 
 from comfydock_cli.context import Context
 from comfydock_cli.measures import counted, size_text
@@ -61,6 +64,27 @@ def _row(workflow: AnalysedWorkflow) -> dict[str, Any]:
         ],
         "issues": [issue.sentence for issue in workflow.issues()],
     }
+
+
+def add_workflow_file_arguments(parser: ArgumentParser) -> None:
+    """FILE, --name."""
+    parser.add_argument("file", metavar="FILE", help="JSON, PNG, WebP, MP4 or WebM")
+    parser.add_argument("--name", default="", metavar="NAME", help="default: the file's name")
+
+
+def add_workflow_file(arguments: Namespace, context: Context) -> CommandResult:
+    """Put the workflow that a file carries among ComfyUI's workflows."""
+    workspace = context.workspace
+    environment = environments.ready_environment(workspace, context.options.env)
+    with workspace.lock(environment.name):
+        file = Path(arguments.file).expanduser()
+        name = add_workflow(environment, file, arguments.name)
+    return CommandResult(
+        command="workflow add",
+        data={"name": name, "path": str(environment.workflows_path / f"{name}.json")},
+        text=f"✓ Added workflow {escape_text(name)}",
+        next_command=f'comfydock -e {environment.name} workflow resolve "{escape_text(name)}"',
+    )
 
 
 def show_workflow_arguments(parser: ArgumentParser) -> None:
@@ -160,14 +184,13 @@ def _model_line(model: AnalysedModel) -> str:
 def _next(environment: str, workflow: AnalysedWorkflow) -> str:
     missing = [node for node in workflow.nodes if node.state in ("missing", "ambiguous")]
     if missing:
-        return f"comfydock -e {environment} node add {escape_text(missing[0].pack) or 'ID'}"
+        pack = quote(escape_text(missing[0].pack)) if missing[0].pack else "ID"
+        return f"comfydock -e {environment} node add {pack}"
     absent = [model for model in workflow.models if model.entry.status != "resolved"]
     if absent:
-        name = escape_text(absent[0].entry.filename)
-        return (
-            f'comfydock -e {environment} workflow model "{escape_text(workflow.name)}" "{name}" '
-            "--criticality optional"
-        )
+        words = (escape_text(workflow.name), escape_text(absent[0].entry.filename))
+        named = " ".join(map(quote, words))
+        return f"comfydock -e {environment} workflow model {named} --criticality optional"
     return f'comfydock -e {environment} commit -m "..."'
 
 

@@ -45,11 +45,11 @@ def test_one_model_of_two_workflows(one: Criticality, other: Criticality) -> Non
     assert (found[KEY].content, found[KEY].total_size) == (CONTENT, 5)
 
 
-def test_a_model_without_a_hash_goes_by_its_name() -> None:
+def test_a_model_without_a_hash_goes_by_its_folder_and_name() -> None:
     flows = (uses("x", hash="", criticality="optional"), uses("y", hash=""))
     found = aggregate_model_criticality(flows, {KEY: CONTENT})
-    assert list(found) == ["a.sft"]
-    aggregate = found["a.sft"]
+    assert list(found) == ["loras/a.sft"]
+    aggregate = found["loras/a.sft"]
     assert (aggregate.criticality, aggregate.content, aggregate.total_size) == ("required", None, 0)
 
 

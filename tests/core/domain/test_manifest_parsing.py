@@ -173,7 +173,7 @@ ELSEWHERE = {
         (NODE + "version", ...),
         (NODE + "version", "1.0;id"),
         (NODE + "registry_id", "a/../b"),
-        (NODE + "repository", "ssh://h.org/x"),
+        (NODE + "repository", "ssh://h.org:x/y"),
         (NODE + "download_url", "file:///etc/passwd"),
         (NODE + "sha256", "F" * 64),
         (NODE + "group", "A"),

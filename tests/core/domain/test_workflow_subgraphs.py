@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from comfydock_core.domain.workflow import parse_workflow
-from comfydock_core.domain.workflow_subgraphs import Graph, PromotedWidget, promoted_widgets
+from comfydock_core.domain.workflow_subgraphs import Graph, PromotedWidget, Wiring
 
 from tests.core.domain.workflow_samples import SUBGRAPH, definition, node, ui, widget_input
 
@@ -23,7 +23,7 @@ def shown(instance: dict[str, Any]) -> list[tuple[str, int | None, str]]:
     )
     return [
         (slot.name, slot.index, ",".join(f"{t.node_id[-1]}.{t.widget}" for t in slot.targets))
-        for slot in promoted_widgets(instance, graph)
+        for slot in Wiring([graph]).promoted(instance, graph)
     ]
 
 

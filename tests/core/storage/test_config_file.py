@@ -124,5 +124,9 @@ def test_keys_are_set_and_all_else_stays_as_written(tmp_path: Path) -> None:
 
 def test_keys_of_a_file_that_is_not_there_are_set(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
-    change_settings(path, {"models.directories": ["/one", 'C:\\x "y"']})
-    assert read_settings(path, {}).models_directories == ("/one", 'C:\\x "y"')
+    change_settings(path, {"models.directories": ["/one", 'x "y"', "~/models"]})
+    assert read_settings(path, {}).models_directories == (
+        "/one",
+        str(tmp_path / 'x "y"'),
+        str(Path.home() / "models"),
+    )

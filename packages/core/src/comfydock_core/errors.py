@@ -113,6 +113,22 @@ class StorageError(ComfydockError):
     code = "storage"
 
 
+class DiskFullError(StorageError):
+    """There is no space left; with more of it the same command goes on from there."""
+
+    code = "disk-full"
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        hint: str = "free some disk space, then run the same command again",
+        cause: str = "",
+        subject: str = "",
+    ) -> None:
+        super().__init__(sentence, hint=hint, cause=cause, subject=subject)
+
+
 class BusyError(ComfydockError):
     """Another comfydock process holds the thing."""
 

@@ -23,7 +23,7 @@ NodeAction = Literal["install", "skip"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelAggregate:
-    """One model over all workflows; ``key`` is its hash, or its file name where it has none.
+    """One model over all workflows; ``key`` is its hash, else its category and file name.
 
     ``criticality`` is the most conservative one; ``content`` is what the bundle knows of the
     file, None when the exporter never had it.
@@ -57,7 +57,7 @@ def aggregate_model_criticality(
     found: dict[str, ModelAggregate] = {}
     for workflow in workflows:
         for model in workflow.models:
-            key = model.hash or model.filename
+            key = model.hash or f"{model.category}/{model.filename}"
             known = found.get(key)
             found[key] = ModelAggregate(
                 key=key,

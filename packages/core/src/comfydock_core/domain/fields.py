@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.errors import ManifestError
+
+_LONGEST_PLACE = 200
 
 
 class Fields:
@@ -24,7 +27,7 @@ class Fields:
 
     def wrong(self, key: str, problem: str) -> ManifestError:
         """Make the error for ``key`` of this table."""
-        place = self._place(key)
+        place = _shown(self._place(key))
         return ManifestError(f"`{place}` in `{self.document}` {problem}", subject=place)
 
     def _place(self, key: str) -> str:
@@ -82,3 +85,9 @@ class Fields:
             if not isinstance(key, str):
                 raise self.wrong(str(key), "must have a text as its key")
             yield key, value
+
+
+def _shown(place: str) -> str:
+    """Return a key path, which a stranger may have chosen, as one line of bounded length."""
+    cut = place if len(place) <= _LONGEST_PLACE else place[: _LONGEST_PLACE - 1] + "…"
+    return escape_text(cut)

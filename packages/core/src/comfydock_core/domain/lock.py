@@ -114,6 +114,16 @@ def without_files(lock: str, refused: frozenset[str]) -> str:
     return "".join(kept)
 
 
+def without_places(lock: str) -> str:
+    """Drop from a lock that uv wrote the folders of the machine that wrote it.
+
+    Packages out of ``find-links`` folders are written with absolute paths; names, versions and
+    digests are what a lock says to others.
+    """
+    lock = re.sub(r'registry = "(?!https?://)[^"]*"', 'registry = "local"', lock)
+    return re.sub(r'path = "[^"]*?([^"/\\]+)"', r'path = "\1"', lock)
+
+
 def without_cutoff(lock: str) -> str:
     """Drop the ``exclude-newer`` option from a lock that uv wrote.
 

@@ -31,7 +31,7 @@ from comfydock_core.domain.toml_document import read_toml
 from comfydock_core.errors import ManifestError
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
-_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,199}")
+_REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+/#@-]{0,199}")
 _SOURCE = re.compile(r"registry|git|development")
 _CRITICALITY = re.compile("|".join(CRITICALITIES))
 _STATUS = re.compile(r"resolved|unresolved")
@@ -95,9 +95,17 @@ def _requirements(fields: Fields, key: str) -> tuple[str, ...]:
 
 def _repository(fields: Fields, key: str) -> str:
     value = fields.text(key, "")
-    problem = names.url_problem(value) if "://" in value else ""
+    problem = names.repository_problem(value) if "://" in value else ""
     if problem or value.startswith("-") or any(ord(c) < 32 for c in value):
         raise fields.wrong(key, problem or "has a value that is not allowed")
+    return value
+
+
+def _node_repository(fields: Fields, source: NodeSource) -> str:
+    """Read a node's repository: of a git node the address that is fetched, never a folder."""
+    value = _repository(fields, "repository")
+    if source == "git" and "://" not in value:
+        raise fields.wrong("repository", "is no address that a node can be fetched from")
     return value
 
 
@@ -125,7 +133,7 @@ def _node(name: str, parent: Fields) -> NodeInfo:
         source=source,
         version=fields.text("version", "" if source == "development" else None, form=version_form),
         registry_id=fields.text("registry_id", "", form=_WORD),
-        repository=_repository(fields, "repository"),
+        repository=_node_repository(fields, source),
         download_url=_url(fields, "download_url"),
         sha256=fields.text("sha256", "", form=names.SHA256),
         group=fields.text("group", "", form=_GROUP),

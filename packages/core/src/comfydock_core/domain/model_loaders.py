@@ -1,8 +1,8 @@
 """Which widget of which node class names a model file, and in which model folder it looks.
 
-The table is the fall-back for classes whose code is not at hand. Core classes are as ComfyUI's
-``nodes.py`` and ``comfy_extras`` define them (0.3.64 and the official templates up to 0.1.123);
-the others as their packs' own example workflows save them.
+The table is the fall-back for classes whose code is not at hand or computes its choices. Core
+classes are as ComfyUI 0.3.75 defines them, newer ones as the official templates 0.1.123 save them;
+the others as the code of their packs defines them (read in 2026).
 """
 
 from __future__ import annotations
@@ -19,12 +19,20 @@ class LoaderWidget:
     """A widget that names a file below ``folder``.
 
     ``index`` counts in ``widgets_values``. None means: wherever an entry of the widgets is an
-    object with the key ``name`` (nodes with rows that are added by the user).
+    object with the key ``name`` (nodes with rows that are added by the user); NO_INDEX that only
+    the name tells. ``fixed`` are choices beside the files: they are files only if they look so.
     """
 
     name: str
     index: int | None
     folder: str
+    fixed: tuple[str, ...] = ()
+
+
+Loaders = Mapping[str, tuple[LoaderWidget, ...]]
+"""The loader widgets of node classes by name."""
+
+NO_INDEX = -1
 
 
 def _widgets(*columns: tuple[str, int | None, str]) -> tuple[LoaderWidget, ...]:
@@ -41,7 +49,7 @@ _UNET = _widgets(("unet_name", 0, "diffusion_models"))
 _CONTROLNET = _widgets(("control_net_name", 0, "controlnet"))
 _MODEL_NAME = "model_name"
 
-CORE_LOADERS: Mapping[str, tuple[LoaderWidget, ...]] = {
+CORE_LOADERS: Loaders = {
     "AudioEncoderLoader": _widgets(("audio_encoder_name", 0, "audio_encoders")),
     "CLIPLoader": _widgets(("clip_name", 0, "text_encoders")),
     "CLIPVisionLoader": _widgets(("clip_name", 0, "clip_vision")),
@@ -82,12 +90,13 @@ CORE_LOADERS: Mapping[str, tuple[LoaderWidget, ...]] = {
     "unCLIPCheckpointLoader": _CHECKPOINT,
 }
 
-PACK_LOADERS: Mapping[str, tuple[LoaderWidget, ...]] = {
+PACK_LOADERS: Loaders = {
     "ADE_LoadAnimateDiffModel": _widgets((_MODEL_NAME, 0, "animatediff_models")),
     "CLIPLoaderGGUF": _widgets(("clip_name", 0, "text_encoders")),
     "CR LoRA Stack": _widgets(*((f"lora_name_{i + 1}", 1 + 4 * i, "loras") for i in range(3))),
     "CheckpointLoader|pysssss": _CHECKPOINT,
-    "ControlNetLoaderAdvanced": _widgets(("cnet", 0, "controlnet")),
+    "ACN_ControlNetLoaderAdvanced": _widgets(("cnet", 0, "controlnet")),
+    "ControlNetLoaderAdvanced": _CONTROLNET,
     "DualCLIPLoaderGGUF": _text_encoders(2),
     "IPAdapterModelLoader": _widgets(("ipadapter_file", 0, "ipadapter")),
     "LoraLoader|pysssss": _LORA,
@@ -103,7 +112,24 @@ PACK_LOADERS: Mapping[str, tuple[LoaderWidget, ...]] = {
     "WanVideoVAELoader": _widgets((_MODEL_NAME, 0, "vae")),
 }
 
-LOADERS: Mapping[str, tuple[LoaderWidget, ...]] = {**CORE_LOADERS, **PACK_LOADERS}
+LOADERS: Loaders = {**CORE_LOADERS, **PACK_LOADERS}
+
+_OTHER_FOLDERS = frozenset({"configs", "custom_nodes", "vhs_video_formats"})
+
+
+def holds_models(folder: str) -> bool:
+    """Tell whether a folder that nodes list is one of models, not of fonts or settings."""
+    lowered = folder.lower()
+    return lowered not in _OTHER_FOLDERS and not lowered.endswith(("font", "fonts"))
+
+
+def known_loaders(learned: Loaders) -> Loaders:
+    """Return what code told about its classes, and the shipped table for everything else.
+
+    A class whose code could not be followed to a model folder keeps its row of the table.
+    """
+    return {**LOADERS, **{name: widgets for name, widgets in learned.items() if widgets}}
+
 
 NOT_FILES = frozenset(
     {"", "none", "[none]", "null", "undefined", "default", "automatic", "baked vae", "pixel_space"}
@@ -112,6 +138,15 @@ NOT_FILES = frozenset(
 _SMALL_VAES = ("taesd", "taef", "taew", "taehv", "lighttae")
 _TEXT_NODES = frozenset({"CLIPTextEncode", "MarkdownNote", "Note", "PrimitiveStringMultiline"})
 _LONGEST_FILE_NAME = 512
+
+
+_MODEL_ENDINGS = tuple(MODEL_EXTENSIONS)
+_LONGEST_ENDING = max(map(len, MODEL_EXTENSIONS))
+
+
+def may_end_as_model(value: str) -> bool:
+    """Tell, quickly, whether ``has_model_suffix`` could be true."""
+    return value[-_LONGEST_ENDING:].lower().endswith(_MODEL_ENDINGS)
 
 
 def has_model_suffix(value: str) -> bool:

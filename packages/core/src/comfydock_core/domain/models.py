@@ -19,6 +19,8 @@ _HOSTS: dict[str, UrlType] = {
 _CATEGORY_ALIASES = {
     "unet": "diffusion_models",
     "clip": "text_encoders",
+    "unet_gguf": "diffusion_models",
+    "clip_gguf": "text_encoders",
     "t2i_adapter": "controlnet",
 }
 

@@ -17,7 +17,11 @@ ENVIRONMENT_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_ENVIRONMENT_N
 PYTHON_VERSION = re.compile(r"3\.[0-9]{1,2}(\.[0-9]{1,2})?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+_TORCH_BACKEND = re.compile(r"auto|cpu|none|xpu|cu[0-9]{2,4}|rocm[0-9]+(\.[0-9]+){0,2}")
 MODEL_KEY = re.compile(r"[0-9a-f]{8,64}")
+_SSH = re.compile(
+    r"ssh://([A-Za-z0-9_][\w.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?/[\w./~-]{1,500}"
+)
 _ADDRESS = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]{8,2000}")
 
 
@@ -53,12 +57,41 @@ def url_problem(url: str) -> str:
     return "carries a user name or password" if "@" in parts.netloc else ""
 
 
+def repository_problem(url: str) -> str:
+    """Say why ``url`` is no address of a git repository that may be kept; ``""`` when it is.
+
+    ssh addresses carry a user name (``ssh://git@host/…``), which is no secret.
+    """
+    if not url.startswith("ssh://"):
+        return url_problem(url)
+    return "" if _SSH.fullmatch(url) else "is no ssh address"
+
+
+def is_environment_name(name: str) -> bool:
+    """Whether ``name`` can be an environment's folder."""
+    return bool(ENVIRONMENT_NAME.fullmatch(name)) and not broken_rule(name)
+
+
 def checked_environment_name(name: str) -> str:
     """Return ``name`` if it can be an environment's folder; raise UsageError otherwise."""
-    if not ENVIRONMENT_NAME.fullmatch(name) or broken_rule(name):
+    if not is_environment_name(name):
         raise UsageError(
             f"`{ascii(name)[1:-1]}` is no name for an environment",
             hint="use letters, digits, `-`, `_` and `.`, beginning with a letter or digit",
+            subject=name,
+        )
+    return name
+
+
+def checked_torch_backend(name: str) -> str:
+    """Return ``name``, or ``""`` for the default, if uv can know it; raise UsageError otherwise.
+
+    A wrong one would only fail after everything else was installed.
+    """
+    if name and not _TORCH_BACKEND.fullmatch(name):
+        raise UsageError(
+            f"`{ascii(name)[1:-1]}` is no torch backend",
+            hint="it is auto, cpu, none, xpu, cu and a version (cu128) or rocm and one (rocm6.4)",
             subject=name,
         )
     return name

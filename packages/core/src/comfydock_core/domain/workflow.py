@@ -11,14 +11,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from comfydock_core.domain.json_positions import JsonPath
-from comfydock_core.domain.lenient_json import as_list, as_object, as_text, read_json
+from comfydock_core.domain.lenient_json import (
+    Decoder,
+    as_list,
+    as_object,
+    as_text,
+    plain_decoder,
+    read_json,
+)
 from comfydock_core.domain.workflow_subgraphs import (
-    STOPPED_MODES,
-    Graph,
+    PRIMITIVE,
     PromotedWidget,
+    Wiring,
     all_graphs,
-    primitive_widgets,
-    promoted_widgets,
+    is_stopped,
     running_graphs,
 )
 from comfydock_core.errors import WorkflowError
@@ -45,32 +51,74 @@ class DeclaredModel:
     sha256: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class WorkflowNode:
-    """A node as it stands in the file.
+    """A node as it stands in the file; what few callers ask for is read when it is asked for.
 
     ``id`` of a node in a subgraph is ``<definition id>:<id>``. ``widgets`` is a list or an object
-    in the UI form and always an object in the API form; ``widgets_named`` repeats it by name in
-    newer files. ``active`` is False when the node, or everything it is part of, is muted or
-    bypassed. ``subgraph`` is the id of the definition that the node is an instance of, else empty.
-    ``location`` leads to the node in the document, ``widgets_key`` from there to the widgets.
+    in the UI form and always an object in the API form. ``active`` is False when the node, or
+    everything it is part of, is muted or bypassed. ``subgraph`` is the id of the definition (or
+    group node) that the node is an instance of, else empty. ``location`` leads to the node in the
+    document.
     """
 
     id: str
     type: str
     location: JsonPath
-    mode: int = 0
+    raw: Mapping[str, object]
     active: bool = True
     widgets: Widgets = ()
-    widgets_key: str = "widgets_values"
-    widgets_named: Mapping[str, object]
-    inputs: tuple[NodeInput, ...] = ()
     promoted: tuple[PromotedWidget, ...] = ()
     subgraph: str = ""
-    cnr_id: str = ""
-    aux_id: str = ""
-    ver: str = ""
-    declared_models: tuple[DeclaredModel, ...] = ()
+
+    @property
+    def widgets_key(self) -> str:
+        """The key that leads from the node to its widgets."""
+        return "inputs" if "class_type" in self.raw else "widgets_values"
+
+    @property
+    def mode(self) -> int:
+        """0, or 2 for muted and 4 for bypassed."""
+        mode = self.raw.get("mode")
+        return mode if isinstance(mode, int) else 0
+
+    @property
+    def widgets_named(self) -> Mapping[str, object]:
+        """The widgets by name, which newer files repeat."""
+        return as_object(self.raw.get("widgets_values_named"))
+
+    @property
+    def inputs(self) -> tuple[NodeInput, ...]:
+        """The inputs; in the API form those that are linked."""
+        inputs = self.raw.get("inputs")
+        if isinstance(inputs, dict):
+            linked = (name for name, value in inputs.items() if _is_link(value))
+            return tuple(NodeInput(name=name, linked=True) for name in linked)
+        return tuple(_ui_input(slot) for slot in as_list(inputs))
+
+    @property
+    def declared_models(self) -> tuple[DeclaredModel, ...]:
+        """The files that the author says where to get."""
+        models = as_object(self.raw.get("properties")).get("models")
+        return tuple(_declared(entry) for entry in as_list(models))
+
+    @property
+    def cnr_id(self) -> str:
+        """The registry id of the pack that the node came from."""
+        return self._property("cnr_id")
+
+    @property
+    def aux_id(self) -> str:
+        """The repository (``owner/name``) that the node came from."""
+        return self._property("aux_id")
+
+    @property
+    def ver(self) -> str:
+        """The version or commit of that pack."""
+        return self._property("ver")
+
+    def _property(self, key: str) -> str:
+        return as_text(as_object(self.raw.get("properties")).get(key))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,12 +130,12 @@ class Workflow:
     nodes: tuple[WorkflowNode, ...]
 
 
-def parse_workflow(data: bytes, name: str) -> Workflow:
+def parse_workflow(data: bytes, name: str, decode: Decoder = plain_decoder) -> Workflow:
     """Read a workflow file; ``name`` is what errors call it.
 
     Raises WorkflowError for what is no JSON and for JSON that is no workflow.
     """
-    document = read_json(data, name)
+    document = read_json(data, name, decode)
     if is_ui_form(document):
         return Workflow(name=name, form="ui", nodes=tuple(_ui_nodes(as_object(document))))
     if is_api_form(document):
@@ -118,49 +166,25 @@ def is_api_form(document: object) -> bool:
 
 def _ui_nodes(document: Mapping[str, object]) -> Iterator[WorkflowNode]:
     graphs = all_graphs(document)
-    definitions = {graph.id: graph for graph in graphs if graph.id}
+    wiring = Wiring(graphs)
     running = running_graphs(graphs)
     for graph in graphs:
+        runs = graph.id in running
         for position, raw in graph.nodes():
-            yield _ui_node(raw, graph, position, definitions, graph.id in running)
-
-
-def _ui_node(
-    raw: Mapping[str, object],
-    graph: Graph,
-    position: int,
-    definitions: Mapping[str, Graph],
-    running: bool,
-) -> WorkflowNode:
-    properties = as_object(raw.get("properties"))
-    mode = raw.get("mode")
-    widgets = raw.get("widgets_values")
-    node_type = str(raw["type"])
-    return WorkflowNode(
-        id=graph.path_id(raw.get("id")),
-        type=node_type,
-        location=(*graph.location, "nodes", position),
-        mode=mode if isinstance(mode, int) else 0,
-        active=running and mode not in STOPPED_MODES,
-        widgets=widgets if isinstance(widgets, list | dict) else (),
-        widgets_named=as_object(raw.get("widgets_values_named")),
-        inputs=tuple(_ui_input(slot) for slot in as_list(raw.get("inputs"))),
-        promoted=_promoted(raw, graph, definitions),
-        subgraph=node_type if node_type in definitions else "",
-        cnr_id=as_text(properties.get("cnr_id")),
-        aux_id=as_text(properties.get("aux_id")),
-        ver=as_text(properties.get("ver")),
-        declared_models=tuple(_declared(entry) for entry in as_list(properties.get("models"))),
-    )
-
-
-def _promoted(
-    raw: Mapping[str, object], graph: Graph, definitions: Mapping[str, Graph]
-) -> tuple[PromotedWidget, ...]:
-    node_type = str(raw["type"])
-    if node_type in definitions:
-        return promoted_widgets(raw, definitions[node_type])
-    return primitive_widgets(raw, graph) if node_type == "PrimitiveNode" else ()
+            widgets = raw.get("widgets_values")
+            node_type = raw["type"]
+            definition = wiring.definition(node_type)
+            shows = definition or node_type == PRIMITIVE
+            yield WorkflowNode(
+                id=graph.node_id(position, raw),
+                type=node_type,
+                location=(*graph.location, "nodes", position),
+                raw=raw,
+                active=runs and not is_stopped(raw),
+                widgets=widgets if isinstance(widgets, list | dict) else (),
+                promoted=wiring.promoted(raw, graph) if shows else (),
+                subgraph=definition,
+            )
 
 
 def _ui_input(slot: object) -> NodeInput:
@@ -186,19 +210,15 @@ def _declared(entry: object) -> DeclaredModel:
 def _api_nodes(document: Mapping[str, object]) -> Iterator[WorkflowNode]:
     for identity, raw in document.items():
         node_type = as_object(raw).get("class_type")
-        if not isinstance(node_type, str):
-            continue
-        inputs = as_object(as_object(raw).get("inputs"))
-        links = {name for name, value in inputs.items() if _is_link(value)}
-        yield WorkflowNode(
-            id=identity,
-            type=node_type,
-            location=(identity,),
-            widgets={name: value for name, value in inputs.items() if name not in links},
-            widgets_key="inputs",
-            widgets_named={},
-            inputs=tuple(NodeInput(name=name, linked=True) for name in inputs if name in links),
-        )
+        if isinstance(node_type, str):
+            inputs = as_object(as_object(raw).get("inputs"))
+            yield WorkflowNode(
+                id=identity,
+                type=node_type,
+                location=(identity,),
+                raw=as_object(raw),
+                widgets={name: value for name, value in inputs.items() if not _is_link(value)},
+            )
 
 
 def _is_link(value: object) -> bool:

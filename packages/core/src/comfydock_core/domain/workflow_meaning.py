@@ -52,7 +52,9 @@ def _api(document: Mapping[str, object]) -> dict[str, object]:
 
 def _graph(graph: Graph) -> object:
     origins = _origins(graph)
-    nodes = {graph.path_id(node.get("id")): _node(node, origins) for _, node in graph.nodes()}
+    nodes = {graph.node_id(at, node): _node(node, origins) for at, node in graph.nodes()}
+    if graph.is_group:
+        return [graph.id, nodes, graph.raw.get("links"), graph.raw.get("config")]
     return [graph.id, nodes, _subgraph_slots(graph, "inputs"), list(_outputs(graph, origins))]
 
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from comfydock_core.domain.model_loaders import LOADERS
+from comfydock_core.domain.model_loaders import Loaders
 from comfydock_core.domain.workflow import Workflow, WorkflowNode
 from comfydock_core.domain.workflow_subgraphs import PromotedWidget, WidgetTarget
 from comfydock_core.domain.workflow_values import WidgetText, loader_widget, widget_texts
@@ -33,25 +33,35 @@ class _Host:
 class Promotions:
     """The promoted widgets of one workflow, from outside in and from inside out."""
 
-    def __init__(self, workflow: Workflow) -> None:
+    def __init__(self, workflow: Workflow, loaders: Loaders) -> None:
+        self.loaders = loaders
         self.nodes = {node.id: node for node in workflow.nodes}
         self._instances = Counter(node.subgraph for node in workflow.nodes if node.subgraph)
+        self._hosted: set[str] = set()
         self._hosts: dict[WidgetTarget, list[_Host]] = defaultdict(list)
         for node in workflow.nodes:
             for slot in node.promoted:
+                host = _Host(node=node, slot=slot)
                 for target in slot.targets:
-                    self._hosts[target].append(_Host(node=node, slot=slot))
+                    self._hosts[target].append(host)
+                    self._hosted.add(target.node_id)
 
     def folder(self, node: WorkflowNode, text: WidgetText) -> str:
         """Return the model folder in which a text is looked up, empty when that is unknown."""
         if not node.promoted:
-            known = loader_widget(node, text)
+            known = loader_widget(node, text, self.loaders)
             return known.folder if known else _declared_folder(node, text.value)
         own = [slot for slot in node.promoted if slot.index == text.index]
         folders = (
-            _target_folder(self.nodes[end.node_id], end, text.value) for end in self._ends(own)
+            self._target_folder(self.nodes[end.node_id], end, text.value) for end in self._ends(own)
         )
         return next(filter(None, folders), "")
+
+    def _target_folder(self, node: WorkflowNode, target: WidgetTarget, value: str) -> str:
+        for widget in self.loaders.get(node.type, ()):
+            if target.fits(widget.name, widget.index):
+                return widget.folder
+        return _declared_folder(node, value)
 
     def _ends(self, slots: list[PromotedWidget]) -> Iterator[WidgetTarget]:
         """Yield the widgets at the ends of chains of promotions, each once."""
@@ -62,13 +72,20 @@ class Promotions:
             if node is not None and not node.promoted:
                 yield target
             for slot in node.promoted if node else ():
-                new = slot.targets if slot.name == target.widget else ()
+                new = slot.targets if target.fits(slot.name, slot.index) else ()
                 waiting += [inner for inner in new if inner not in seen]
                 seen.update(new)
 
+    def _hosts_at(self, node: WorkflowNode, text: WidgetText) -> list[_Host]:
+        if node.id not in self._hosted:
+            return []
+        by_name = WidgetTarget(node_id=node.id, widget=text.name)
+        by_index = WidgetTarget(node_id=node.id, index=text.index)
+        return [*self._hosts.get(by_name, ()), *self._hosts.get(by_index, ())]
+
     def is_overruled(self, node: WorkflowNode, text: WidgetText) -> bool:
         """Tell whether every host of a text holds a value of its own, so that this one is idle."""
-        hosts = self._hosts.get(WidgetTarget(node_id=node.id, widget=text.name), [])
+        hosts = self._hosts_at(node, text)
         holding = [host for host in hosts if host.value() is not None]
         if any(not host.node.subgraph for host in holding):
             return True
@@ -78,7 +95,9 @@ class Promotions:
 
     def is_stale(self, node: WorkflowNode, text: WidgetText) -> bool:
         """Tell whether a text is overruled, and by other values everywhere."""
-        hosts = self._hosts.get(WidgetTarget(node_id=node.id, widget=text.name), [])
+        hosts = self._hosts_at(node, text)
+        if not hosts:
+            return False
         held = {host.value() for host in hosts if isinstance(host.value(), str)}
         return self.is_overruled(node, text) and text.value not in held
 
@@ -91,8 +110,8 @@ class Promotions:
         yield from _reachable((node, text), self._hosted_by)
 
     def _hosts_of(self, node: WorkflowNode, text: WidgetText) -> Iterator[Place]:
-        for host in self._hosts.get(WidgetTarget(node_id=node.id, widget=text.name), []):
-            for outer in widget_texts(host.node):
+        for host in self._hosts_at(node, text):
+            for outer in widget_texts(host.node, self.loaders):
                 if outer.index == host.slot.index and outer.value == text.value:
                     yield host.node, outer
 
@@ -100,8 +119,8 @@ class Promotions:
         own = (slot for slot in node.promoted if slot.index == text.index)
         for target in (target for slot in own for target in slot.targets):
             inner_node = self.nodes.get(target.node_id)
-            for inner in widget_texts(inner_node) if inner_node else ():
-                named = inner.name == target.widget and inner.value == text.value
+            for inner in widget_texts(inner_node, self.loaders) if inner_node else ():
+                named = target.fits(inner.name, inner.index) and inner.value == text.value
                 if inner_node and named and self.is_overruled(inner_node, inner):
                     yield inner_node, inner
 
@@ -119,13 +138,6 @@ def _reachable(
                 seen.add(identity)
                 waiting.append((found_node, found_text))
                 yield found_node, found_text
-
-
-def _target_folder(node: WorkflowNode, target: WidgetTarget, value: str) -> str:
-    for widget in LOADERS.get(node.type, ()):
-        if widget.name == target.widget:
-            return widget.folder
-    return _declared_folder(node, value)
 
 
 def _declared_folder(node: WorkflowNode, value: str) -> str:

@@ -5,14 +5,16 @@ Everything outside the changed texts stays as it is, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from comfydock_core.domain.json_positions import JsonPath, splice_strings
 from comfydock_core.domain.manifest import NodeReference
-from comfydock_core.domain.workflow import Workflow, WorkflowNode, parse_workflow
+from comfydock_core.domain.model_loaders import LOADERS, Loaders
+from comfydock_core.domain.workflow import WorkflowNode, parse_workflow
 from comfydock_core.domain.workflow_promotions import Place, Promotions
-from comfydock_core.domain.workflow_values import WidgetText, widget_names, widget_texts
+from comfydock_core.domain.workflow_values import WidgetText, widget_texts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +35,11 @@ class Rewritten:
 
 
 def rewrite_values(
-    data: bytes, changes: Mapping[NodeReference, str], *, name: str = "workflow"
+    data: bytes,
+    changes: Mapping[NodeReference, str],
+    *,
+    name: str = "workflow",
+    loaders: Loaders = LOADERS,
 ) -> Rewritten:
     """Return a workflow with the values at the given places replaced.
 
@@ -43,21 +49,24 @@ def rewrite_values(
     paths is unknown is left alone. Raises WorkflowError for what is no workflow.
     """
     workflow = parse_workflow(data, name)
-    promotions = Promotions(workflow)
+    promotions = Promotions(workflow, loaders)
+    by_id: dict[str, list[WorkflowNode]] = defaultdict(list)
+    for node in workflow.nodes:
+        by_id[node.id].append(node)
     asked: dict[JsonPath, str] = {}
     repeated: dict[JsonPath, str] = {}
     changed: list[NodeReference] = []
     left_alone: list[LeftAlone] = []
     for reference, value in changes.items():
-        places = _places(workflow, reference)
+        places = _places(by_id[reference.node_id], reference, loaders)
         reason = _obstacle(places, promotions)
         if reason:
             left_alone.append(LeftAlone(reference=reference, reason=reason))
         elif value != reference.widget_value:
             changed.append(reference)
-            for node, text in places:
-                asked[_path(node, text)] = value
-                repeated.update((path, value) for path in _repetitions(node, text, promotions))
+            for place in places:
+                asked[_path(*place)] = value
+                repeated.update((path, value) for path in _repetitions(*place, promotions))
     return Rewritten(
         data=splice_strings(data, repeated | asked),
         changed=tuple(changed),
@@ -65,16 +74,22 @@ def rewrite_values(
     )
 
 
-def _places(workflow: Workflow, reference: NodeReference) -> list[Place]:
+def _places(
+    nodes: Iterable[WorkflowNode], reference: NodeReference, loaders: Loaders
+) -> list[Place]:
     """Return where a reference points; older manifests name no widget, which may fit several."""
     return [
         (node, text)
-        for node in workflow.nodes
-        if node.id == reference.node_id
-        for text in widget_texts(node)
+        for node in nodes
+        for text in widget_texts(node, loaders)
         if (text.index, text.value) == (reference.widget_index, reference.widget_value)
-        and reference.widget_name in ("", text.name)
+        and _may_be_called(text, reference.widget_name)
     ]
+
+
+def _may_be_called(text: WidgetText, name: str) -> bool:
+    """Compare names; who wrote the reference may have known a widget that is unknown here."""
+    return name in ("", text.name) or (not text.widget and name.endswith(text.name))
 
 
 def _obstacle(places: list[Place], promotions: Promotions) -> str:
@@ -100,20 +115,12 @@ def _repetitions(
 
 
 def _repetitions_in_node(node: WorkflowNode, text: WidgetText) -> Iterator[JsonPath]:
-    key = _named_key(node, text)
+    key = str(text.inner[0]) if isinstance(node.widgets, Mapping) else text.widget
     if _text_at(node.widgets_named.get(key), text.inner[1:]) == text.value:
         yield (*node.location, "widgets_values_named", key, *text.inner[1:])
     for position, model in enumerate(node.declared_models):
         if model.name == text.value:
             yield (*node.location, "properties", "models", position, "name")
-
-
-def _named_key(node: WorkflowNode, text: WidgetText) -> str:
-    """Return under which key ``widgets_values_named`` would repeat a widget."""
-    if isinstance(node.widgets, Mapping):
-        return str(text.inner[0])
-    names = widget_names(node)
-    return names[text.index] if text.index < len(names) else ""
 
 
 def _text_at(value: object, inner: JsonPath) -> object:

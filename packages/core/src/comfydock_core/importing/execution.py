@@ -23,7 +23,7 @@ from comfydock_core.domain.lock import parse_lock
 from comfydock_core.domain.manifest import Manifest, NodeInfo
 from comfydock_core.domain.model_loaders import loader_value
 from comfydock_core.domain.requirements import Requirements
-from comfydock_core.errors import BundleError, ComfydockError, NodeError
+from comfydock_core.errors import BundleError, ComfydockError, DiskFullError, NodeError
 from comfydock_core.events import (
     ItemFailed,
     ItemFinished,
@@ -125,9 +125,14 @@ class Execution:
 
     @contextmanager
     def _given_up(self, step: str, item: str, failed: dict[str, str], key: str) -> Iterator[None]:
-        """Turn the failure of one item into an entry, so that the rest goes on."""
+        """Turn the failure of one item into an entry, so that the rest goes on.
+
+        Not that of a full disk: it would fail all others too, and the same import goes on later.
+        """
         try:
             yield
+        except DiskFullError:
+            raise
         except ComfydockError as error:
             parts = (error.sentence, error.cause.partition("\n")[0], error.hint)
             failed[key] = "; ".join(filter(None, parts))

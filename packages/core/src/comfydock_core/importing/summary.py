@@ -138,12 +138,10 @@ def _code(
             )
     for aggregate in aggregates.values():
         if _is_pickle(aggregate):
-            known = aggregate.content and aggregate.content.sha256_hash
             yield CodeOrigin(
                 kind="pickle",
                 name=aggregate.model.filename,
                 detail="a pickle file, which can run code when it is loaded",
-                pinned=bool(known),
             )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from comfydock_core.domain.acquisition import WorkflowIssue
 from comfydock_core.domain.manifest import ManifestWorkflow, ManifestWorkflowModel
+from comfydock_core.domain.model_loaders import LOADERS, Loaders
 from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.domain.names import url_problem
 from comfydock_core.domain.path_rules import folded
@@ -19,11 +20,15 @@ from comfydock_core.resolution.nodes import NodeResolution, resolve_nodes
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownFacts:
-    """What workflows are held against: classes of this ComfyUI, of its packs, and the library."""
+    """What workflows are held against: classes of this ComfyUI, of its packs, and the library.
+
+    ``loaders`` is what their code says of the widgets that name models.
+    """
 
     core_classes: Collection[str]
     installed: Mapping[str, str]
     models: Sequence[ModelWithLocation]
+    loaders: Loaders = field(default_factory=lambda: LOADERS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +116,7 @@ def analyse(
 ) -> AnalysedWorkflow:
     """Resolve every node class and every model of ``workflow``."""
     node_map = recorded.custom_node_map if recorded else {}
-    resolutions = resolve_models(model_references(workflow), recorded, facts.models)
+    resolutions = resolve_models(model_references(workflow, facts.loaders), recorded, facts.models)
     groups = _by_file(resolution for resolution in resolutions if resolution.state != "not-a-file")
     known = recorded.models if recorded else ()
     return AnalysedWorkflow(

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from comfydock_core import __version__
 from comfydock_core.domain.bundle import (
@@ -18,6 +19,7 @@ from comfydock_core.domain.bundle import (
     BundleManifest,
 )
 from comfydock_core.domain.exporting import ExportResult, ExportValidation
+from comfydock_core.domain.lock import parse_lock, without_places
 from comfydock_core.domain.manifest import Manifest
 from comfydock_core.errors import CancelledError, ComfydockError, NotReadyError, StorageError
 from comfydock_core.exporting.bundle_writer import ExportBundle
@@ -91,7 +93,7 @@ class ExportService:
             raise NotReadyError(
                 f"`{name}` has {len(validation.issues)} open issue(s) in its workflows",
                 cause="\n".join(f"{i.workflow}: {i.sentence}" for i in validation.issues),
-                hint=f'comfydock -e {name} workflow resolve "{first.workflow}"',
+                hint=f"comfydock -e {name} workflow resolve {quote(first.workflow)}",
                 subject=first.subject,
             )
 
@@ -111,8 +113,12 @@ class ExportService:
         environment = self._environment
         travelling = _travelling(manifest)
         (staging / PYPROJECT).write_text(project_text(travelling), encoding="utf-8")
-        for name in (LOCK, PYTHON_VERSION):
-            (staging / name).write_bytes((environment.cec_path / name).read_bytes())
+        with storage_errors(environment.cec_path):
+            version = (environment.cec_path / PYTHON_VERSION).read_bytes()
+            lock = environment.lock_path.read_bytes()
+        parse_lock(lock)
+        (staging / PYTHON_VERSION).write_bytes(version)
+        (staging / LOCK).write_bytes(without_places(lock.decode()).encode())
         for name, path in workflows.workflow_files(environment.workflows_cec_path).items():
             _copy(path, staging / WORKFLOWS / f"{name}.json")
         empty = self._workspace.root / "cache" / "git" / "empty.git"

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from comfydock_core import __version__
 from comfydock_core.domain.acquisition import ImportPlan, ImportResult
+from comfydock_core.domain.bundle import MANIFEST
 from comfydock_core.domain.import_summary import ImportSummary, LocalModels
-from comfydock_core.domain.lock import parse_lock
+from comfydock_core.domain.lock import LockedPackage, foreign_packages, parse_lock
 from comfydock_core.domain.manifest_parsing import parse_manifest_toml
-from comfydock_core.domain.names import checked_environment_name
-from comfydock_core.errors import AnswerNeededError, CancelledError, NotReadyError
+from comfydock_core.domain.names import checked_environment_name, is_environment_name
+from comfydock_core.errors import (
+    AnswerNeededError,
+    CancelledError,
+    ManifestError,
+    NotReadyError,
+    StorageError,
+)
 from comfydock_core.importing.bundle_reader import BundleContents, read_bundle
 from comfydock_core.importing.execution import Execution, Work, check_bundle_folder
 from comfydock_core.importing.plan import PlanChoices, consent_needed, make_plan
@@ -111,7 +119,10 @@ class ImportService:
     def _interrupted(self, digest: str, wanted: str) -> str:
         """Return the environment in which an import of the same contents was cut short."""
         for name in self._workspace.environment_names():
-            journal = journal_of(self._workspace.environments_path / name)
+            # One that cannot be read is another import's matter: `list` and `status` tell of it.
+            journal = None
+            with suppress(StorageError):
+                journal = journal_of(self._workspace.environments_path / name)
             ours = journal is not None and journal.bundle == digest
             if ours and wanted in ("", name, journal.requested if journal else ""):
                 return name
@@ -125,7 +136,7 @@ class ImportService:
             registry=hosts.registry,
             version=__version__,
         )
-        checked_environment_name(wanted or opened.bundle.environment_name)
+        _check_name(wanted, opened.bundle.environment_name)
         summary = summarise(opened, wanted, here)
         if not self._interaction.confirm_summary(summary):
             raise CancelledError("import cancelled; nothing was changed")
@@ -213,24 +224,46 @@ class ImportService:
         return replace(result, environment_path=environment.path)
 
 
+def _check_name(wanted: str, bundled: str) -> None:
+    """Check the name that the user wants, else the one that the bundle brings."""
+    if wanted:
+        checked_environment_name(wanted)
+    elif not is_environment_name(bundled):
+        raise ManifestError(
+            f"`environment_name` in `{MANIFEST}` is no name for an environment: {bundled[:80]!a}",
+            hint="choose one with --name NAME",
+            subject="environment_name",
+        )
+
+
 def open_contents(contents: BundleContents, comfyui_repository: str) -> OpenedBundle:
     """Parse what the strict reader let through.
 
     ``comfyui_repository`` stands in where the bundle names none: one from a folder of its author's.
     """
     manifest = parse_manifest_toml(contents.pyproject_path.read_bytes())
+    lock = parse_lock(contents.lock_path.read_bytes())
     if "://" not in manifest.comfyui_repository:
         manifest = replace(manifest, comfyui_repository=comfyui_repository)
     return OpenedBundle(
         bundle=contents.manifest,
         manifest=manifest,
-        lock=parse_lock(contents.lock_path.read_bytes()),
+        lock=lock,
         development=tuple(
             _development(name, members) for name, members in sorted(contents.dev_nodes.items())
         ),
         digest=contents.digest,
-        warnings=contents.warnings,
+        warnings=(*contents.warnings, *_left_out(lock)),
     )
+
+
+def _left_out(lock: tuple[LockedPackage, ...]) -> Iterable[str]:
+    """Say which packages of a lock are not taken over: those that no index has."""
+    for package in foreign_packages(lock):
+        yield (
+            f"Python package {package.name} came from {package.source} {package.address} "
+            "and is not taken from there"
+        )
 
 
 def _development(name: str, members: Iterable[ArchiveMember]) -> DevelopmentSource:

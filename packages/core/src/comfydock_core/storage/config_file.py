@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,11 @@ def read_settings(path: Path, environment: Mapping[str, str]) -> Settings:
     """Read config.toml (a missing file is an empty one) and lay the environment over it."""
     with storage_errors(path):
         data = path.read_bytes() if path.exists() else b""
-    root = Fields(read_toml(data, str(path)), "", str(path))
+    # Notepad puts a mark of the encoding before the first letter.
+    root = Fields(read_toml(data.removeprefix(codecs.BOM_UTF8), str(path)), "", str(path))
+    folders = root.table("models").strings("directories")
     return Settings(
-        models_directories=root.table("models").strings("directories"),
+        models_directories=tuple(str(path.parent / Path(f).expanduser()) for f in folders),
         active_environment=root.text("active_environment", ""),
         hosts=_hosts(root.table("hosts"), environment),
         python=_python(root.table("python"), environment),

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from comfydock_core.errors import DownloadError, StorageError
+from comfydock_core.errors import DiskFullError, DownloadError
 from comfydock_core.storage.durable_files import storage_errors
 from comfydock_core.storage.hashing import FullHashes
 from comfydock_core.storage.http_addresses import redact
@@ -61,7 +61,7 @@ def require_space(request: DownloadRequest, size: int, arrived: int) -> None:
         free = shutil.disk_usage(folder).free
     needed = size - arrived
     if needed + _SPARE_BYTES > free:
-        raise StorageError(
+        raise DiskFullError(
             f"`{request.shown}` needs {_gigabytes(needed)}, `{folder}` has {_gigabytes(free)} left",
             hint="free some space, or choose another models directory, then try again",
             subject=str(folder),

@@ -14,7 +14,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from comfydock_core.errors import StorageError
+from comfydock_core.errors import DiskFullError, StorageError
+
+UNFINISHED = ".unfinished"
+"""How the files end that a killed ``write_durably`` leaves behind."""
+
+
+FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+"""What the operating system says of a full disk."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -32,7 +39,8 @@ def write_durably(path: Path, data: bytes) -> None:
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # A name may have 255 bytes on most systems, and the longest of ours do.
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
+        prefix = f".{path.name[:50]}."
+        descriptor, name = tempfile.mkstemp(UNFINISHED, prefix, path.parent)
         aside = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -59,11 +67,13 @@ def storage_errors(path: Path) -> Iterator[None]:
 def storage_error(path: Path, error: OSError) -> StorageError:
     """Say what the operating system refused, in one sentence with a next step."""
     hints = {
-        errno.ENOSPC: "free some disk space, then run the same command again",
         errno.EACCES: "check who owns the folder",
         errno.EROFS: "choose a folder that can be written",
+        errno.EXDEV: "keep the whole workspace on one disk: move it, then set COMFYDOCK_HOME to it",
     }
     place = error.filename or path
+    if error.errno in FULL:
+        return DiskFullError(f"`{place}`: {error.strerror or error}", subject=str(place))
     return StorageError(
         f"`{place}`: {error.strerror or error}",
         hint=hints.get(error.errno or 0, ""),
@@ -77,16 +87,28 @@ def remove_folder(folder: Path, trash: Path) -> None:
     It is renamed into ``trash`` first (same file system); what a killed run left there goes too.
     ``trash`` itself stays: another process may be about to use it.
     """
+    left: list[Path] = []
     with storage_errors(folder):
         trash.mkdir(parents=True, exist_ok=True)
         if folder.is_symlink() or folder.is_file():
             folder.unlink()
         elif folder.exists():
-            folder.rename(trash / f"deleted-{secrets.token_hex(6)}")
+            left = [_thrown_away(folder, trash)]
             sync_folder(folder.parent)
-        left = list(trash.iterdir())
+        left += trash.iterdir()
     for rest in left:
         shutil.rmtree(rest, onerror=_force_removal)
+
+
+def _thrown_away(folder: Path, trash: Path) -> Path:
+    """Rename ``folder`` into ``trash``, or beside itself where that is another disk."""
+    name = f"deleted-{secrets.token_hex(6)}"
+    try:
+        return folder.rename(trash / name)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return folder.rename(folder.with_name(f".{name}"))
 
 
 def _force_removal(function: Callable[[str], object], path: str, _: object) -> None:

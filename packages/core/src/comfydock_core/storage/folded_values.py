@@ -95,6 +95,16 @@ class Scope:
     owner: SourceClass | None = None
 
 
+MOST_ITEMS = 2_000
+_LONGEST_TEXT = 10_000
+
+
+def bounded(value: str | list[object]) -> object:
+    """Return a value that may still grow, UNKNOWN when it is too long to be a name or a choice."""
+    most = _LONGEST_TEXT if isinstance(value, str) else MOST_ITEMS
+    return value if len(value) <= most else UNKNOWN
+
+
 def is_choice(value: object) -> bool:
     """Tell whether a value is a list of choices."""
     return isinstance(value, list | tuple)

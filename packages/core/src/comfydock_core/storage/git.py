@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +14,15 @@ from packaging.version import InvalidVersion, Version
 from comfydock_core.domain import names
 from comfydock_core.domain.settings import HostSettings
 from comfydock_core.domain.untrusted import redact_secrets
-from comfydock_core.errors import GitError, NetworkError
+from comfydock_core.errors import (
+    ComfydockError,
+    DiskFullError,
+    GitError,
+    NetworkError,
+    StorageError,
+)
+from comfydock_core.storage.durable_files import staging_folder, storage_errors
+from comfydock_core.storage.http_addresses import Origin, addresses_of, is_public
 from comfydock_core.storage.processes import Finished, run_program, scrubbed_environment
 
 _HARDENED = (
@@ -32,7 +41,14 @@ _HARDENED = (
     "init.defaultBranch=main",
     "submodule.recurse=false",
     "credential.interactive=false",
+    "http.lowSpeedLimit=1",
+    "http.lowSpeedTime=30",
+    "filter.lfs.process=",
+    "filter.lfs.smudge=",
+    "filter.lfs.clean=",
+    "filter.lfs.required=false",
 )
+_NO_SPACE = "No space left on device"
 _DEFAULT = "refs/comfydock/HEAD"
 _CACHE_REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", f"+HEAD:{_DEFAULT}")
 _TAG = re.compile(r"v?\d+(\.\d+)+")
@@ -88,8 +104,26 @@ class Git:
         """Run git and return its output without the last newline; GitError when it fails."""
         done = self.run(*arguments, folder=folder, git_dir=git_dir, protocol=protocol)
         if done.exit_code:
-            raise GitError(f"`git {arguments[0]}` failed", cause=done.errors.strip()[-800:])
+            raise _failure(arguments, done.errors)
         return done.output.removesuffix("\n")
+
+    def require_public(self, address: str) -> None:
+        """Raise GitError for a host on a private network, unless the settings allow it.
+
+        Behind a proxy it is the proxy that resolves names.
+        """
+        host, behind = urlsplit(address).hostname or "", ("HTTPS_PROXY", "ALL_PROXY")
+        proxied = any(key.upper() in behind and value for key, value in self._environment.items())
+        if proxied or self._hosts.allows_private(address):
+            return
+        port = urlsplit(address).port or 443
+        found = addresses_of(Origin(scheme="https", host=host, port=port))
+        if not all(map(is_public, found)):
+            raise GitError(
+                f"`{host}` is on a private network",
+                hint=f'if you trust it, allow it in config.toml: [hosts] allowed = ["{host}"]',
+                subject=host,
+            )
 
     def protocol_for(self, repository: str, address: str) -> str:
         """Return the one protocol that may be used for ``repository``, reached at ``address``.
@@ -121,6 +155,20 @@ class Git:
         )
 
 
+def _failure(arguments: Sequence[str | Path], errors: str) -> ComfydockError:
+    words = (str(word) for word in arguments)
+    command = next((word for word in words if word.isalpha() or word.startswith("ls-")), "")
+    cause = errors.strip()[-800:]
+    if _NO_SPACE in errors:
+        return DiskFullError(f"`git {command}` found no space left on the disk", cause=cause)
+    return GitError(f"`git {command}` failed", cause=cause)
+
+
+def _as_written(address: str) -> tuple[str, ...]:
+    """Outdo the user's own ``insteadOf``: the longest match wins, and this one changes nothing."""
+    return () if "=" in address else ("-c", f"url.{address}.insteadOf={address}")
+
+
 class RepositoryCache:
     """One bare mirror per repository below ``folder``; what is in it is never fetched again.
 
@@ -142,12 +190,13 @@ class RepositoryCache:
         """Fetch every branch and tag of ``repository`` into its mirror and return the mirror."""
         address = self._hosts.reach(repository)
         protocol = self._git.protocol_for(repository, address)
+        if address == repository and protocol != "file":
+            self._git.require_public(address)
         mirror = self.path_of(repository)
-        if not (mirror / "HEAD").exists():
-            mirror.mkdir(parents=True, exist_ok=True)
-            self._git.checked("init", "--quiet", "--bare", ".", folder=mirror)
+        self._make(mirror)
         # A branch `a` that became `a/b` could not be fetched beside the old one. Only names go.
         arguments = (
+            *_as_written(address),
             *("fetch", "--quiet", "--force", "--prune", "--no-auto-gc"),
             "--no-recurse-submodules",
         )
@@ -160,6 +209,8 @@ class RepositoryCache:
             git_dir=mirror,
             protocol=protocol,
         )
+        if _NO_SPACE in done.errors:
+            raise _failure(("fetch",), done.errors)
         if done.exit_code:
             raise NetworkError(
                 f"`{repository}` could not be fetched",
@@ -168,6 +219,24 @@ class RepositoryCache:
                 subject=repository,
             )
         return mirror
+
+    def _make(self, mirror: Path) -> None:
+        """Make an empty mirror, whole or not at all: git takes a half one for no repository."""
+        if (mirror / "HEAD").exists():
+            return
+        with staging_folder(self._folder, "new-") as aside, storage_errors(mirror):
+            made = aside / "mirror.git"
+            made.mkdir()
+            self._git.checked("init", "--quiet", "--bare", ".", folder=made)
+            # Another process may have made it meanwhile, and then it stays.
+            with suppress(OSError):
+                made.rename(mirror)
+        if not (mirror / "HEAD").exists():
+            raise StorageError(
+                f"`{mirror}` is in the way of a repository's mirror",
+                hint="move it away, then run the same command again",
+                subject=str(mirror),
+            )
 
     def resolve(self, repository: str, reference: str) -> tuple[str, str]:
         """Return (commit, name) of a tag, branch or commit.

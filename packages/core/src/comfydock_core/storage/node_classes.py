@@ -1,257 +1,137 @@
-"""Which node classes a folder of Python defines, read from its syntax: nothing is imported or run.
+"""Which node classes a folder of Python defines, and which of their inputs list a model folder.
 
-ComfyUI finds classes in ``NODE_CLASS_MAPPINGS`` or, since 0.3.65, by ``comfy_entrypoint`` and the
-``node_id`` of each ``io.Schema``.
+Read from the syntax: nothing is imported or run. ComfyUI finds classes in
+``NODE_CLASS_MAPPINGS`` or, since 0.3.65, by ``comfy_entrypoint`` and the ``node_id`` of each
+``io.Schema``.
 """
 
 from __future__ import annotations
 
 import ast
-import os
-import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-LARGEST_FILE = 4 * 1024 * 1024
+from comfydock_core.domain.model_loaders import LoaderWidget
+from comfydock_core.storage.constant_folding import call_function, class_attribute
+from comfydock_core.storage.folded_values import (
+    NodeSchema,
+    SourceClass,
+    SourceFunction,
+    SourceModule,
+)
+from comfydock_core.storage.loader_inputs import loader_widgets
+from comfydock_core.storage.node_names import MAPPINGS, mapped_names
+from comfydock_core.storage.pack_reading import PackReading
+from comfydock_core.storage.python_source import PackSource, SkippedFile, python_files
 
-_MAPPINGS = "NODE_CLASS_MAPPINGS"
-_MARKS = (_MAPPINGS.encode(), b"node_id")
-_FOREIGN_FOLDERS = frozenset({"__pycache__", "node_modules", "venv", "site-packages"})
+_LISTING = b"get_filename_list"
+_SCHEMA = "define_schema"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SkippedFile:
-    """A Python file that was not read, and why."""
+class NodeCatalogue:
+    """The node classes of a folder with the widgets that name their model files.
 
-    path: Path
-    reason: str
+    ``skipped`` are the files that could not be searched for more.
+    """
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NodeClasses:
-    """The node classes of a folder, and the files that could not be searched for more."""
-
-    classes: frozenset[str]
+    classes: Mapping[str, tuple[LoaderWidget, ...]]
     skipped: tuple[SkippedFile, ...] = ()
 
 
-def node_classes(folder: Path) -> frozenset[str]:
-    """Return the node classes of a node pack; an absent folder has none."""
-    return scan_node_classes(folder).classes
+def scan_node_classes(folder: Path) -> NodeCatalogue:
+    """Read a node pack: every ``.py`` below ``folder``; an absent folder has no classes."""
+    return scan_files(python_files(folder))
 
 
-def scan_node_classes(folder: Path) -> NodeClasses:
-    """Read a node pack: every ``.py`` below ``folder``, links and foreign code left out."""
-    return _scan(_python_files(folder))
-
-
-def core_node_classes(comfyui: Path) -> NodeClasses:
+def core_node_classes(comfyui: Path) -> NodeCatalogue:
     """Read the classes that come with ComfyUI itself, from its checkout."""
+    return scan_files(core_files(comfyui))
+
+
+def core_files(comfyui: Path) -> list[Path]:
+    """Return the files of a ComfyUI checkout that define nodes."""
     extras = sorted((comfyui / "comfy_extras").glob("*.py"))
-    api_nodes = _python_files(comfyui / "comfy_api_nodes")
-    return _scan([comfyui / "nodes.py", *extras, *api_nodes])
+    api_nodes = python_files(comfyui / "comfy_api_nodes")
+    return [comfyui / "nodes.py", *extras, *api_nodes]
 
 
-def _python_files(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(
-            name for name in folders if name not in _FOREIGN_FOLDERS and not name.startswith(".")
-        )
-        for name in sorted(files):
-            path = Path(parent, name)
-            if name.endswith(".py") and not path.is_symlink():
-                yield path
+def scan_files(files: Iterable[Path]) -> NodeCatalogue:
+    """Read the node classes of the given files, which belong together."""
+    with _uncollected():
+        return _scanned(files)
 
 
-@dataclass(slots=True)
-class _Findings:
-    """What the files of one pack say, gathered file by file."""
-
-    classes: set[str] = field(default_factory=set)
-    wanted_names: set[str] = field(default_factory=set)
-    dicts: dict[str, list[ast.Dict]] = field(default_factory=dict)
-
-
-def _scan(files: Iterable[Path]) -> NodeClasses:
-    findings = _Findings()
-    skipped: list[SkippedFile] = []
-    others: list[tuple[Path, bytes]] = []
-    for path in files:
-        source = _source(path, skipped)
-        if any(mark in source for mark in _MARKS):
-            _read(path, source, findings, skipped)
-        elif source:
-            others.append((path, source))
-    for path, source in others:
-        if any(name.encode() in source for name in findings.wanted_names):
-            _read(path, source, findings, skipped)
-    _add_named_dicts(findings)
-    return NodeClasses(classes=frozenset(findings.classes), skipped=tuple(skipped))
-
-
-def _source(path: Path, skipped: list[SkippedFile]) -> bytes:
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hold the collector off: it would walk the syntax of all files again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
     try:
-        if path.stat().st_size <= LARGEST_FILE:
-            return path.read_bytes() if path.is_file() else b""
-        reason = "it is larger than 4 MiB"
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        reason = error.strerror or "it cannot be read"
-    skipped.append(SkippedFile(path=path, reason=reason))
-    return b""
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
-def _read(path: Path, source: bytes, findings: _Findings, skipped: list[SkippedFile]) -> None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-        _Reader(tree, findings).visit(tree)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = f"it is no Python that can be read: {error or type(error).__name__}"
-        skipped.append(SkippedFile(path=path, reason=reason))
+def _scanned(files: Iterable[Path]) -> NodeCatalogue:
+    source = PackSource(files)
+    reading = PackReading(source)
+    found: dict[str, tuple[LoaderWidget, ...]] = dict.fromkeys(sorted(mapped_names(source)), ())
+    lists = any(_LISTING in text for text in source.texts.values())
+    for path, text in source.texts.items():
+        try:
+            for name, owner in _defined(reading, path, text):
+                found[name] = _widgets(reading, owner) if lists else found.get(name, ())
+        except RecursionError as error:
+            source.skip(path, error)
+    return NodeCatalogue(classes=found, skipped=tuple(source.skipped))
 
 
-def _add_named_dicts(findings: _Findings) -> None:
-    """Add the keys of dictionaries that were merged by name, wherever the pack defines them."""
-    names, seen = list(findings.wanted_names), set(findings.wanted_names)
-    for name in names:
-        for literal in findings.dicts.get(name, ()):
-            for key, value in zip(literal.keys, literal.values, strict=True):
-                if key is None and isinstance(value, ast.Name) and value.id not in seen:
-                    seen.add(value.id)
-                    names.append(value.id)
-                elif key is not None and _text(key):
-                    findings.classes.add(_text(key))
+def _defined(reading: PackReading, path: Path, text: bytes) -> Iterator[tuple[str, SourceClass]]:
+    """Yield the classes of one file by the name that ComfyUI knows them under."""
+    mappings, schema = MAPPINGS.encode() in text, _SCHEMA.encode() in text
+    module = reading.module(path) if mappings or schema else None
+    for name in module.statements if module else ():
+        if module and MAPPINGS in name:
+            yield from _mapped(reading, module, name)
+    if module and schema:
+        yield from _with_schema(reading, module)
 
 
-class _Reader(ast.NodeVisitor):
-    """Collects the node classes of one file."""
-
-    def __init__(self, tree: ast.Module, findings: _Findings) -> None:
-        self._findings = findings
-        self._constants = _class_constants(tree)
-
-    def visit_Assign(self, node: ast.Assign) -> None:
-        for target in node.targets:
-            self._assigned(target, node.value)
-        self.generic_visit(node)
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if node.value is not None:
-            self._assigned(node.target, node.value)
-        self.generic_visit(node)
-
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        self._assigned(node.target, node.value)
-        self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        if isinstance(node.func, ast.Attribute) and node.func.attr == "update":
-            self._updated(_name(node.func.value), node)
-        elif _name(node.func) == "Schema":
-            self._schema(node)
-        self.generic_visit(node)
-
-    def _assigned(self, target: ast.expr, value: ast.expr) -> None:
-        if isinstance(target, ast.Tuple):
-            self._unpacked(target, value)
-        elif isinstance(target, ast.Subscript):
-            if _MAPPINGS in _name(target.value):
-                self._add_key(target.slice)
-        elif _MAPPINGS in _name(target):
-            self._merge(value)
-        elif isinstance(target, ast.Attribute) and target.attr == "node_id":
-            self._add_key(value)
-        elif isinstance(value, ast.Dict):
-            self._findings.dicts.setdefault(_name(target), []).append(value)
-
-    def _updated(self, name: str, call: ast.Call) -> None:
-        if _MAPPINGS in name:
-            self._merge_arguments(call)
-        else:
-            literals = [argument for argument in call.args if isinstance(argument, ast.Dict)]
-            self._findings.dicts.setdefault(name, []).extend(literals)
-
-    def _unpacked(self, target: ast.Tuple, value: ast.expr) -> None:
-        """Read ``A, B = f(CONFIG)`` and ``A, B = {…}, {…}``."""
-        if isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts):
-            for one, its_value in zip(target.elts, value.elts, strict=True):
-                self._assigned(one, its_value)
-        elif any(_MAPPINGS in _name(one) for one in target.elts):
-            self._merge(value)
-
-    def _merge(self, value: ast.expr) -> None:
-        """Take the keys of an expression that becomes (part of) the mappings."""
-        if isinstance(value, ast.Dict):
-            for key, item in zip(value.keys, value.values, strict=True):
-                if key is None:
-                    self._merge(item)
-                else:
-                    self._add_key(key)
-        elif isinstance(value, ast.BinOp):
-            self._merge(value.left)
-            self._merge(value.right)
-        elif isinstance(value, ast.Call):
-            self._merge_arguments(value)
-        elif isinstance(value, ast.Name | ast.Attribute):
-            self._findings.wanted_names.add(_name(value))
-
-    def _merge_arguments(self, call: ast.Call) -> None:
-        for argument in call.args:
-            self._merge(argument)
-        for keyword in call.keywords:
-            if keyword.arg is None:
-                self._merge(keyword.value)
-            elif _name(call.func) in ("dict", "update"):
-                self._findings.classes.add(keyword.arg)
-
-    def _add_key(self, key: ast.expr) -> None:
-        """Take a text, or the constant of a class (``Loader.NAME``, in a loop ``node.NAME``)."""
-        if _text(key):
-            self._findings.classes.add(_text(key))
-        elif isinstance(key, ast.Attribute):
-            constants = self._constants.get(key.attr, {})
-            owner = _name(key.value)
-            named = [constants[owner]] if owner in constants else constants.values()
-            self._findings.classes.update(named)
-
-    def _schema(self, call: ast.Call) -> None:
-        ids = [keyword.value for keyword in call.keywords if keyword.arg == "node_id"]
-        for value in ids or call.args[:1]:
-            if _text(value):
-                self._findings.classes.add(_text(value))
+def _mapped(
+    reading: PackReading, module: SourceModule, name: str
+) -> Iterator[tuple[str, SourceClass]]:
+    scope = reading.scope(module)
+    value = reading.look_up(module, name, scope.effort)
+    for key, owner in value.items() if isinstance(value, dict) else ():
+        if isinstance(key, str) and isinstance(owner, SourceClass):
+            yield key, owner
 
 
-def _name(expression: ast.expr) -> str:
-    """Return the last part of a dotted name, empty for anything else."""
-    if isinstance(expression, ast.Attribute):
-        return expression.attr
-    return expression.id if isinstance(expression, ast.Name) else ""
+def _with_schema(reading: PackReading, module: SourceModule) -> Iterator[tuple[str, SourceClass]]:
+    for statements in module.statements.values():
+        for node in statements:
+            if isinstance(node, ast.ClassDef):
+                owner = SourceClass(module, node)
+                definition = _definition(reading, owner, _SCHEMA)
+                if isinstance(definition, NodeSchema) and isinstance(definition.node_id, str):
+                    yield definition.node_id, owner
 
 
-def _class_constants(tree: ast.Module) -> dict[str, dict[str, str]]:
-    """Return the texts that classes of a file hold: attribute -> class -> text."""
-    found: dict[str, dict[str, str]] = {}
-    for owner in tree.body:
-        if isinstance(owner, ast.ClassDef):
-            for attribute, text in _text_constants(owner):
-                found.setdefault(attribute, {})[owner.name] = text
-    return found
+def _widgets(reading: PackReading, owner: SourceClass) -> tuple[LoaderWidget, ...]:
+    definition = _definition(reading, owner, _SCHEMA)
+    if not isinstance(definition, NodeSchema):
+        definition = _definition(reading, owner, "INPUT_TYPES")
+    return loader_widgets(definition)
 
 
-def _text_constants(owner: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    for statement in owner.body:
-        if isinstance(statement, ast.Assign):
-            text = _text(statement.value)
-            for target in statement.targets if text else ():
-                yield _name(target), text
-
-
-def _text(expression: ast.expr) -> str:
-    """Return a text that is written out, empty for anything else."""
-    if isinstance(expression, ast.Constant) and isinstance(expression.value, str):
-        return expression.value
-    return ""
+def _definition(reading: PackReading, owner: SourceClass, method: str) -> object:
+    scope = reading.scope(owner.module)
+    function = class_attribute(owner, method, scope)
+    if isinstance(function, SourceFunction):
+        return call_function(function, (), {}, scope)
+    return function

@@ -16,13 +16,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from comfydock_core.errors import StorageError
+from comfydock_core.errors import DiskFullError, StorageError
 from comfydock_core.storage.arriving_digests import ArrivingDigests
-from comfydock_core.storage.durable_files import storage_errors, sync_folder, write_durably
+from comfydock_core.storage.durable_files import (
+    FULL,
+    storage_errors,
+    sync_folder,
+    write_durably,
+)
 
 READ_SIZE = 1024 * 1024
 _OPEN_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 _STATE_LIMIT = 64 * 1024
 
@@ -138,9 +142,9 @@ class PartialFile:
             try:
                 yield
             except OSError as error:
-                if error.errno not in _FULL:
+                if error.errno not in FULL:
                     raise
-                raise StorageError(
+                raise DiskFullError(
                     f"the disk of `{self.target}` is full; what has arrived is kept",
                     cause=error.strerror or "",
                     hint="free some space, then run the same command again: it goes on from there",

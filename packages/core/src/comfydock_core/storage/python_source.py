@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def python_files(folder: Path) -> Iterator[Path]:
 class PackSource:
     """The source of one pack by file; what cannot be read is listed in ``skipped``, once."""
 
-    def __init__(self, files: Iterator[Path] | list[Path]) -> None:
+    def __init__(self, files: Iterable[Path]) -> None:
         self.skipped: list[SkippedFile] = []
         self._trees: dict[Path, ast.Module | None] = {}
         self.texts = {path: text for path in files if (text := self._text(path))}

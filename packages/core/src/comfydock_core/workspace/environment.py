@@ -7,6 +7,7 @@ from pathlib import Path
 
 from comfydock_core.domain.manifest import Manifest
 from comfydock_core.errors import NotReadyError
+from comfydock_core.storage.durable_files import UNFINISHED
 from comfydock_core.storage.git import Git
 from comfydock_core.storage.processes import python_of
 from comfydock_core.storage.project_file import read_project, write_project
@@ -112,11 +113,15 @@ class History:
         if not (self._folder / ".git" / "HEAD").exists():
             self._folder.mkdir(parents=True, exist_ok=True)
             self._git.checked("init", "--quiet", ".", folder=self._folder)
+            exclude = self._folder / ".git" / "info" / "exclude"
+            exclude.parent.mkdir(exist_ok=True)
+            exclude.write_text(f"*{UNFINISHED}\n", encoding="utf-8")
 
     def changes(self) -> tuple[str, ...]:
         """Return the uncommitted paths below ``.cec``."""
         output = self._git.checked(
-            "status", "--porcelain=v1", "-z", "--untracked-files=all", folder=self._folder
+            *("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"),
+            folder=self._folder,
         )
         return tuple(entry[3:] for entry in output.split("\0") if entry)
 
@@ -151,5 +156,5 @@ class History:
         output = self._git.checked(
             "log", f"--max-count={limit}", "--format=%h%x00%cI%x00%s", folder=self._folder
         )
-        rows = (line.split("\0", 2) for line in output.splitlines())
+        rows = (line.split("\0", 2) for line in output.split("\n"))
         return tuple(CommitEntry(commit=c, time=t, message=m) for c, t, m in rows)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from urllib.parse import urlsplit
 
+from comfydock_core.domain.fields import Fields
 from comfydock_core.domain.manifest import Manifest, NodeInfo
 from comfydock_core.domain.names import node_name_problem
 from comfydock_core.domain.requirements import (
@@ -17,17 +18,27 @@ from comfydock_core.domain.requirements import (
     parse_requirements,
     sort_requirements,
 )
-from comfydock_core.errors import NodeError, NotFoundError, UsageError
+from comfydock_core.domain.toml_document import read_toml
+from comfydock_core.errors import ManifestError, NodeError, NotFoundError, UsageError
 from comfydock_core.events import ItemFinished, ItemStarted, Notice
+from comfydock_core.storage.archive import ArchiveMember
 from comfydock_core.storage.downloads import DownloadRequest
-from comfydock_core.storage.durable_files import copy_tree, remove_folder, staging_folder
+from comfydock_core.storage.durable_files import (
+    copy_tree,
+    remove_folder,
+    staging_folder,
+    write_durably,
+)
 from comfydock_core.storage.zip_reader import extract_zip
 from comfydock_core.workspace import python_packages
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.workspace import Workspace
 
 STEP = "nodes"
-_ADDRESS = re.compile(r"(?P<target>[a-z+]+://[^@]+)(?:@(?P<reference>.+))?")
+_TRACKING = ".tracking"
+# An `@` before the path belongs to a user name, which is refused by name later on.
+_ADDRESS = re.compile(r"(?P<target>[a-z+]+://(?:[^@/]*@)?[^@/]+(?:/[^@]*)?)(?:@(?P<reference>.+))?")
+_SSH = re.compile(r"[^@/\s]+@(?P<host>[^@:/\s]+):(?P<path>[^@:\s]+)")
 _REGISTRY = re.compile(r"(?P<target>[^@/]+)(?:@(?P<reference>.+))?")
 _ON_GITHUB = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _NOT_COPIED = ("__pycache__", "*.pyc", "node_modules", ".venv", "*.egg-info")
@@ -71,10 +82,16 @@ def stage_registry(
     folder = staging / "pack"
     folder.mkdir()
     members = extract_zip(cached, folder)
-    (folder / ".tracking").write_text(
-        "\n".join(member.path for member in members), encoding="utf-8"
-    )
+    _track(folder, members)
     return _staged(replace(info, sha256=cached.stem), folder)
+
+
+def _track(folder: Path, members: Sequence[ArchiveMember]) -> None:
+    """Write down what the archive brought, as ComfyUI-Manager does; its own list does not count."""
+    tracking = folder / _TRACKING
+    if any(member.path.startswith(f"{_TRACKING}/") for member in members):
+        raise NodeError(f"its archive has a folder `{_TRACKING}`, which is the name of a list")
+    write_durably(tracking, "\n".join(member.path for member in members).encode())
 
 
 def _fetch_zip(workspace: Workspace, info: NodeInfo, sha256: str, staging: Path) -> Path:
@@ -105,14 +122,23 @@ def stage_development(path: Path, staging: Path) -> StagedNode:
     """Copy a node that is being written; ComfyUI does not accept a link in its place."""
     if not path.is_dir():
         raise NotFoundError(f"`{path}` is no folder", subject=str(path))
+    _check_name(path.name)
+    if staging.resolve().is_relative_to(path.resolve()):
+        raise UsageError(
+            f"`{path}` holds comfydock's own workspace, so it is no node", subject=str(path)
+        )
     folder = staging / "pack"
     copy_tree(path, folder, _NOT_COPIED)
     return _staged(NodeInfo(name=path.name, source="development", version="dev"), folder)
 
 
+def _check_name(name: str) -> None:
+    if problem := node_name_problem(name):
+        raise NodeError(f"`{ascii(name)[1:-1]}` {problem}", subject=name)
+
+
 def _staged(info: NodeInfo, folder: Path) -> StagedNode:
-    if problem := node_name_problem(info.name):
-        raise NodeError(f"`{ascii(info.name)[1:-1]}` {problem}", subject=info.name)
+    _check_name(info.name)
     requirements = node_requirements(folder)
     if requirements.refused:
         raise NodeError(
@@ -141,13 +167,15 @@ def node_requirements(folder: Path) -> Requirements:
     project = folder / "pyproject.toml"
     if not project.is_file():
         return Requirements()
+    name = project.name
     try:
-        table = tomllib.loads(project.read_text(encoding="utf-8", errors="replace"))
-        lines = table.get("project", {}).get("dependencies", [])
-        return sort_requirements(line for line in lines if isinstance(line, str))
-    except (tomllib.TOMLDecodeError, AttributeError, TypeError) as error:
+        table = Fields(read_toml(project.read_bytes(), name), "", name).table("project")
+        return sort_requirements(table.strings("dependencies"))
+    except ManifestError as error:
         raise NodeError(
-            f"`{folder.name}/pyproject.toml` cannot be read", cause=str(error)
+            f"the node's `{name}` cannot be read",
+            cause="\n".join(filter(None, (error.sentence, error.cause))),
+            subject=name,
         ) from error
 
 
@@ -180,7 +208,7 @@ def check_free(environment: Environment, manifest: Manifest, staged: StagedNode)
             f"`{name}` is already installed"
             if name.casefold() in known
             else f"`custom_nodes/{name}` is already there, put there by hand",
-            hint=f"comfydock node remove {name}"
+            hint=f"comfydock node remove {quote(name)}"
             if name in manifest.nodes
             else "move that folder away, then try again",
             subject=name,
@@ -301,13 +329,16 @@ def add_named(workspace: Workspace, environment: Environment, text: str) -> Node
 
 def parse_name(text: str) -> tuple[str, str]:
     """Split what a user types into an id or address and a version or reference, ``""`` for none."""
-    found = _ADDRESS.fullmatch(text) or _REGISTRY.fullmatch(text)
+    ssh = _SSH.fullmatch(text)
+    found = None if ssh else _ADDRESS.fullmatch(text) or _REGISTRY.fullmatch(text)
     if found:
         return found["target"], found["reference"] or ""
     if _ON_GITHUB.fullmatch(text):
         return f"https://github.com/{text}", ""
     raise UsageError(
         f"`{text}` is no registry id and no address",
-        hint=f"comfydock node add --dev {text}",
+        hint=f"comfydock node add https://{ssh['host']}/{ssh['path']}"
+        if ssh
+        else f"comfydock node add --dev {quote(text)}",
         subject=text,
     )

@@ -19,12 +19,14 @@ from comfydock_core.domain.lock import (
 from comfydock_core.domain.manifest import Manifest, TorchSpec
 from comfydock_core.domain.requirements import package_name
 from comfydock_core.errors import PythonEnvironmentError, RequirementConflictError
+from comfydock_core.events import Notice
 from comfydock_core.storage.durable_files import staging_folder, write_durably
 from comfydock_core.storage.project_file import project_text
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.workspace import Workspace
 
 _TORCH_PACKAGES = ("torch", "torchvision", "torchaudio")
+_GROUP = re.compile(r"comfydock-env-[A-Za-z0-9._-]+:([a-z0-9-]+)")
 _ASKED = re.compile(r"depends on ([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -47,10 +49,24 @@ def resolve(
             (folder / LOCK_FILE).write_bytes(present.read_bytes())
             cutoff = None
         try:
-            workspace.tools.uv.lock(folder, python_version=manifest.python_version, newest=cutoff)
+            _lock(workspace, folder, manifest.python_version, cutoff)
         except RequirementConflictError as error:
             raise _named_conflict(manifest, error) from error
         return without_cutoff((folder / LOCK_FILE).read_text(encoding="utf-8"))
+
+
+def _lock(
+    workspace: Workspace, folder: Path, python_version: str, newest: datetime.datetime | None
+) -> None:
+    """Lock, without the cut-off where the index does not say when its files were uploaded."""
+    try:
+        workspace.tools.uv.lock(folder, python_version=python_version, newest=newest)
+    except RequirementConflictError as error:
+        if newest is None or "exclude-newer" not in error.cause:
+            raise
+        text = "the package index has no upload times: the newest packages are taken"
+        workspace.reporter.report(Notice(text=text))
+        workspace.tools.uv.lock(folder, python_version=python_version)
 
 
 def resolve_pinned(
@@ -92,9 +108,7 @@ def _named_conflict(
 ) -> RequirementConflictError:
     """Say uv's explanation with the names that the user knows: nodes and ComfyUI."""
     owners = {node.group: node.name for node in manifest.nodes.values() if node.group}
-    cause = re.sub(r"comfydock-env-[A-Za-z0-9._-]+:([a-z0-9-]+)", r"\1", error.cause)
-    for group, name in owners.items():
-        cause = cause.replace(group, f"node `{name}`")
+    cause = _GROUP.sub(lambda found: f"node `{owners.get(found[1], found[1])}`", error.cause)
     cause = cause.replace("your project", "ComfyUI")
     sides = [f"`{name}`" for name in owners.values() if f"node `{name}`" in cause]
     sides += ["ComfyUI"] if "ComfyUI depends on" in cause else []

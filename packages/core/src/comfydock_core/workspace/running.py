@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -40,6 +41,8 @@ MODEL_FOLDERS = (
     "vae_approx",
 )
 _ALSO = {"diffusion_models": "unet", "text_encoders": "clip", "controlnet": "t2i_adapter"}
+_YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _NOT_PASSED_ON = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 
 
@@ -88,7 +91,10 @@ def extra_model_paths(folders: Sequence[Path]) -> str:
     """
     lines: list[str] = []
     for number, folder in enumerate(folders):
-        lines += [f"comfydock_{number}:", f"    base_path: {json.dumps(str(folder))}"]
+        lines += [
+            f"comfydock_{number}:",
+            f"    base_path: {json.dumps(str(folder), ensure_ascii=False)}",
+        ]
         lines += ["    is_default: true"] if number == 0 else []
         for name in sorted({*MODEL_FOLDERS, *_folders_in(folder)} - set(_ALSO.values())):
             lines += [f"    {name}: |", f"        {name}"]
@@ -101,9 +107,8 @@ def _folders_in(folder: Path) -> set[str]:
     if not folder.is_dir():
         return set()
     names = {entry.name for entry in folder.iterdir() if entry.is_dir()}
-    return {name for name in names if name.replace("_", "a").replace("-", "a").isalnum()} - {
-        "custom_nodes"
-    }
+    plain = {name for name in names if _PLAIN_NAME.fullmatch(name)}
+    return {name for name in plain if name.lower() not in _YAML_WORDS} - {"custom_nodes"}
 
 
 @contextmanager

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from comfydock_core.domain.criticality import Criticality
 from comfydock_core.domain.exporting import WorkflowChanges
 from comfydock_core.domain.manifest import Manifest, ManifestModel, ManifestWorkflow, NodeReference
-from comfydock_core.domain.model_loaders import loader_value
+from comfydock_core.domain.model_loaders import LoaderWidget, known_loaders, loader_value
 from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.domain.workflow import parse_workflow
 from comfydock_core.domain.workflow_meaning import meaning
@@ -19,7 +20,7 @@ from comfydock_core.errors import NotFoundError, WorkflowError
 from comfydock_core.events import Notice
 from comfydock_core.resolution.workflow_analysis import AnalysedWorkflow, KnownFacts, analyse
 from comfydock_core.storage.durable_files import write_durably
-from comfydock_core.storage.node_classes import core_node_classes, node_classes
+from comfydock_core.storage.node_scan_cache import NodeScanCache
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.workspace import Workspace
 
@@ -72,17 +73,22 @@ def _differ(one: Path, other: Path) -> bool:
 
 def known_facts(workspace: Workspace, environment: Environment, manifest: Manifest) -> KnownFacts:
     """Read what this environment's ComfyUI and packs have, and what lies in the library."""
+    scans = NodeScanCache(workspace.root / "cache" / "node_classes")
+    recorded = sorted(manifest.nodes.items())
+    packs = [(environment.custom_nodes_path / node.name, name) for name, node in recorded]
+    packs += [(folder, "") for folder in _unrecorded_packs(environment, manifest)]
     installed: dict[str, str] = {}
-    for name, node in sorted(manifest.nodes.items()):
-        for class_name in node_classes(environment.custom_nodes_path / node.name):
-            installed.setdefault(class_name, name)
-    for folder in _unrecorded_packs(environment, manifest):
-        for class_name in node_classes(folder):
-            installed.setdefault(class_name, "")
+    learned: dict[str, tuple[LoaderWidget, ...]] = {}
+    for folder, name in packs:
+        for class_name, widgets in scans.pack(folder).classes.items():
+            if class_name not in installed:
+                installed[class_name], learned[class_name] = name, widgets
+    core = scans.core(environment.comfyui_path).classes
     return KnownFacts(
-        core_classes=core_node_classes(environment.comfyui_path).classes,
+        core_classes=core.keys(),
         installed=installed,
         models=workspace.tools.models.all(),
+        loaders=known_loaders({**learned, **core}),
     )
 
 
@@ -246,7 +252,7 @@ def set_criticality(
     if workflow not in manifest.workflows:
         raise NotFoundError(
             f"workflow `{workflow}` is not recorded yet",
-            hint=f'comfydock -e {environment.name} workflow resolve "{workflow}"',
+            hint=f"comfydock -e {environment.name} workflow resolve {quote(workflow)}",
             subject=workflow,
         )
     recorded = manifest.workflows[workflow]

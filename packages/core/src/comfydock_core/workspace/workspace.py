@@ -10,12 +10,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from comfydock_core.domain.names import checked_environment_name
+from comfydock_core.domain.names import checked_environment_name, is_environment_name
 from comfydock_core.domain.settings import Settings
 from comfydock_core.errors import BusyError, NotFoundError, StorageError
 from comfydock_core.events import Reporter, SilentReporter
 from comfydock_core.storage.config_file import change_settings, read_settings
-from comfydock_core.storage.durable_files import storage_errors
+from comfydock_core.storage.durable_files import storage_error, storage_errors
 from comfydock_core.storage.model_scan import ScanResult
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.tools import Tools
@@ -116,9 +116,16 @@ class Workspace:
         return self.tools.models.scan(self.models_directories, self.reporter)
 
     def environment_names(self) -> tuple[str, ...]:
-        """Return the names of the environments, complete or not, sorted."""
+        """Return the names of the environments, complete or not, sorted.
+
+        What somebody else put beside them is passed over.
+        """
         return tuple(
-            sorted(p.name for p in self.environments_path.iterdir() if not p.name.startswith("."))
+            sorted(
+                place.name
+                for place in self.environments_path.iterdir()
+                if place.is_dir() and is_environment_name(place.name)
+            )
         )
 
     def has_environment(self, name: str) -> bool:
@@ -139,7 +146,8 @@ class Workspace:
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Hold an environment for one process; BusyError when another one has it."""
-        lock = FileLock(self.root / "locks" / f"{checked_environment_name(name)}.lock")
+        path = self.root / "locks" / f"{checked_environment_name(name)}.lock"
+        lock = FileLock(path)
         try:
             lock.acquire(timeout=0.2)
         except Timeout as error:
@@ -148,6 +156,8 @@ class Workspace:
                 hint="wait until it is done, then run the same command again",
                 subject=name,
             ) from error
+        except OSError as error:
+            raise storage_error(path, error) from error
         try:
             yield
         finally:
