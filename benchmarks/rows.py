@@ -23,10 +23,13 @@ class Row:
 def medians(rounds: int, contenders: Mapping[str, Callable[[], object]]) -> dict[str, float]:
     """Return the median seconds of each contender; they take turns, so that all share the noise."""
     taken: dict[str, list[float]] = {name: [] for name in contenders}
+    gc.collect()
+    gc.freeze()  # what other benchmarks left behind is nobody's burden
     for _ in range(rounds):
         for name, contender in contenders.items():
             gc.collect()
             begun = time.perf_counter()
             contender()
             taken[name].append(time.perf_counter() - begun)
+    gc.unfreeze()
     return {name: statistics.median(times) for name, times in taken.items()}

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from comfydock_core.errors import ComfydockError, UsageError
@@ -107,7 +106,7 @@ def _performed(
     except ComfydockError as error:
         return error_result(name, error)
     except OSError as error:
-        return _refused(name, error)
+        return _refused(name, error, environment)
     except KeyboardInterrupt:
         return _interrupted(name)
 
@@ -152,13 +151,14 @@ def _context(options: GlobalOptions, output: Output, environment: Mapping[str, s
     )
 
 
-def _refused(command: str, error: OSError) -> CommandResult:
+def _refused(command: str, error: OSError, environment: Mapping[str, str]) -> CommandResult:
     """Say what the system refuses (a full or read-only disk, rights); the rest is a bug."""
     from comfydock_core.storage.durable_files import FULL, storage_error
+    from comfydock_core.workspace.workspace import default_root
 
     if error.errno not in FULL | _REFUSALS:
         raise error
-    return error_result(command, storage_error(Path.home(), error))
+    return error_result(command, storage_error(default_root(environment), error))
 
 
 def _interrupted(command: str) -> CommandResult:

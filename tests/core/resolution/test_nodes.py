@@ -3,7 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from comfydock_core.domain.model_loaders import LOADERS
 from comfydock_core.domain.workflow import parse_workflow
+from comfydock_core.domain.workflow_needs import needs_of
 from comfydock_core.resolution.nodes import NodeResolution, resolve_nodes
 
 from tests.core.domain.workflow_samples import SUBGRAPH, loader_subgraph, node, ui
@@ -11,7 +13,7 @@ from tests.core.domain.workflow_samples import SUBGRAPH, loader_subgraph, node, 
 
 def resolve(data: bytes, **more: Any) -> dict[str, NodeResolution]:
     found = resolve_nodes(
-        parse_workflow(data, "w.json"),
+        needs_of(parse_workflow(data, "w.json"), LOADERS),
         core_classes={"CheckpointLoaderSimple", "KSampler"},
         installed={"PackNode": "some-pack", "KSampler": "shadow-pack"},
         custom_node_map=more,

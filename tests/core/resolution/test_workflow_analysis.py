@@ -7,6 +7,7 @@ import pytest
 from comfydock_core.domain.manifest import ManifestWorkflow, ManifestWorkflowModel, NodeReference
 from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.domain.workflow import parse_workflow
+from comfydock_core.domain.workflow_needs import needs_of
 from comfydock_core.resolution.workflow_analysis import AnalysedWorkflow, KnownFacts, analyse
 
 from tests.core.domain.workflow_samples import declared, node, ui
@@ -36,7 +37,7 @@ def look(
         installed={"PackNode": "pack"},
         models=models,
     )
-    return analyse(parse_workflow(ui(*nodes), "sub/w"), recorded, facts)
+    return analyse(needs_of(parse_workflow(ui(*nodes), "sub/w"), facts.loaders), recorded, facts)
 
 
 def entry(**changes: Any) -> ManifestWorkflowModel:

@@ -72,10 +72,10 @@ def as_list(value: object) -> Sequence[object]:
 
 def as_text(value: object) -> str:
     """Return a text or the digits of a number (node ids are either); anything else is empty."""
-    if isinstance(value, str):
-        return value
     if type(value) is int:
         return str(value)
+    if isinstance(value, str):
+        return value
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value) if isinstance(value, float) else ""

@@ -72,7 +72,8 @@ class Graph:
 
     def node_id(self, position: int, node: Mapping[str, object]) -> str:
         """Return the path id of a node at a position of its list."""
-        return self.path_id(node.get("index", position) if self.is_group else node.get("id"))
+        own = as_text(node.get("index", position) if self.is_group else node.get("id"))
+        return f"{self.id}:{own}" if self.id else own
 
     def nodes(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield (position, node) for every entry that is a node."""
@@ -129,7 +130,7 @@ def running_graphs(graphs: Iterable[Graph]) -> frozenset[str]:
 def is_stopped(node: Mapping[str, object]) -> bool:
     """Tell whether a node is muted or bypassed."""
     mode = node.get("mode")
-    return isinstance(mode, int) and mode in STOPPED_MODES
+    return bool(mode) and isinstance(mode, int) and mode in STOPPED_MODES
 
 
 _Slot = tuple[str, tuple[WidgetTarget, ...]]
@@ -145,6 +146,8 @@ class Wiring:
 
     def definition(self, node_type: str) -> str:
         """Return the id of the definition that a type is an instance of, else nothing."""
+        if not self._definitions:
+            return ""
         identity = definition_id(node_type)
         return identity if identity in self._definitions else ""
 

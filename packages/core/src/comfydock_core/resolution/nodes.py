@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from comfydock_core.domain.workflow import Workflow, WorkflowNode
+from comfydock_core.domain.workflow_needs import UsedNode, WorkflowNeeds
 
 NodeState = Literal["core", "installed", "mapped", "ambiguous", "missing"]
 
@@ -39,21 +39,20 @@ class NodeResolution:
 
 
 def resolve_nodes(
-    workflow: Workflow,
+    needs: WorkflowNeeds,
     *,
     core_classes: Collection[str],
     installed: Mapping[str, str],
     custom_node_map: Mapping[str, str | bool],
 ) -> tuple[NodeResolution, ...]:
-    """Resolve every class that a workflow uses, by name; instances of subgraphs are no classes.
+    """Resolve every class that a workflow uses, by name.
 
     ``installed`` says which pack has a class, ``custom_node_map`` what was decided before. What is
     really there comes first, then the decision, then what the nodes themselves say.
     """
-    by_class: dict[str, list[WorkflowNode]] = defaultdict(list)
-    for node in workflow.nodes:
-        if not node.subgraph:
-            by_class[node.type].append(node)
+    by_class: dict[str, list[UsedNode]] = defaultdict(list)
+    for node in needs.nodes:
+        by_class[node.type].append(node)
     return tuple(
         _resolve(by_class[name], core_classes, installed, custom_node_map.get(name))
         for name in sorted(by_class)
@@ -61,7 +60,7 @@ def resolve_nodes(
 
 
 def _resolve(
-    nodes: list[WorkflowNode],
+    nodes: list[UsedNode],
     core_classes: Collection[str],
     installed: Mapping[str, str],
     decision: str | bool | None,
@@ -90,7 +89,7 @@ def _resolve(
     )
 
 
-def _by_hints(nodes: list[WorkflowNode]) -> NodeResolution:
+def _by_hints(nodes: list[UsedNode]) -> NodeResolution:
     """Report a class that is not there with what its nodes say about where it comes from."""
     hints = dict(hint for node in nodes for hint in _hints(node))
     packs = tuple(pack for pack in hints if pack)
@@ -104,7 +103,7 @@ def _by_hints(nodes: list[WorkflowNode]) -> NodeResolution:
     )
 
 
-def _hints(node: WorkflowNode) -> Iterable[tuple[str, str]]:
+def _hints(node: UsedNode) -> Iterable[tuple[str, str]]:
     """Yield (pack, evidence) for what a node says about itself; no pack stands for ComfyUI."""
     if node.cnr_id in _CORE_IDS:
         yield "", f"the workflow was saved with ComfyUI {node.ver}, which has it".replace(" ,", ",")
@@ -115,5 +114,5 @@ def _hints(node: WorkflowNode) -> Iterable[tuple[str, str]]:
         yield pack, f"the workflow names repository `{pack}`{_version(node)}"
 
 
-def _version(node: WorkflowNode) -> str:
+def _version(node: UsedNode) -> str:
     return f", version {node.ver}" if node.ver else ""

@@ -11,8 +11,7 @@ from comfydock_core.domain.model_loaders import LOADERS, Loaders
 from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.domain.names import url_problem
 from comfydock_core.domain.path_rules import folded
-from comfydock_core.domain.workflow import Workflow
-from comfydock_core.domain.workflow_models import model_references
+from comfydock_core.domain.workflow_needs import WorkflowNeeds
 from comfydock_core.resolution.criticality import assess_criticality
 from comfydock_core.resolution.models import ModelResolution, resolve_models
 from comfydock_core.resolution.nodes import NodeResolution, resolve_nodes
@@ -112,17 +111,17 @@ class AnalysedWorkflow:
 
 
 def analyse(
-    workflow: Workflow, recorded: ManifestWorkflow | None, facts: KnownFacts
+    needs: WorkflowNeeds, recorded: ManifestWorkflow | None, facts: KnownFacts
 ) -> AnalysedWorkflow:
-    """Resolve every node class and every model of ``workflow``."""
+    """Resolve every node class and every model that a workflow asks for."""
     node_map = recorded.custom_node_map if recorded else {}
-    resolutions = resolve_models(model_references(workflow, facts.loaders), recorded, facts.models)
+    resolutions = resolve_models(needs.references, recorded, facts.models)
     groups = _by_file(resolution for resolution in resolutions if resolution.state != "not-a-file")
     known = recorded.models if recorded else ()
     return AnalysedWorkflow(
-        name=workflow.name,
+        name=needs.name,
         nodes=resolve_nodes(
-            workflow,
+            needs,
             core_classes=facts.core_classes,
             installed=facts.installed,
             custom_node_map=node_map,

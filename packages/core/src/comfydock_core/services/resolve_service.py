@@ -19,7 +19,7 @@ from comfydock_core.interaction import (
     NodeResolutionStrategy,
 )
 from comfydock_core.resolution.nodes import NodeResolution
-from comfydock_core.resolution.workflow_analysis import AnalysedModel, AnalysedWorkflow
+from comfydock_core.resolution.workflow_analysis import AnalysedModel, AnalysedWorkflow, KnownFacts
 from comfydock_core.storage.downloads import DownloadRequest
 from comfydock_core.storage.durable_files import write_durably
 from comfydock_core.workspace import nodes, workflows
@@ -79,10 +79,11 @@ class ResolveService:
 
     def _is_there_now(self, node: NodeResolution) -> bool:
         """Whether a pack that was added a moment ago brought this class as well."""
-        facts = workflows.known_facts(
-            self._workspace, self._environment, self._environment.manifest()
-        )
-        return node.node_type in facts.installed
+        return node.node_type in self._facts().installed
+
+    def _facts(self) -> KnownFacts:
+        manifest = self._environment.manifest()
+        return workflows.known_facts(self._workspace, self._environment, manifest)
 
     def _suggestions(self, node: NodeResolution) -> Sequence[str]:
         """Return packs that may have a class: what the workflow says, then what publishes it."""
@@ -142,7 +143,9 @@ class ResolveService:
             )
         path = self._environment.workflows_path / f"{name}.json"
         changes = dict.fromkeys(model.entry.nodes, value)
-        rewritten = rewrite_values(path.read_bytes(), changes, name=name)
+        rewritten = rewrite_values(
+            path.read_bytes(), changes, name=name, loaders=self._facts().loaders
+        )
         if rewritten.left_alone:
             left = rewritten.left_alone[0]
             raise WorkflowError(

@@ -67,7 +67,7 @@ def class_attribute(
     for statement in () if inherited else owner.node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             if statement.name == name:
-                found = SourceFunction(owner.module, statement, owner)
+                found = SourceFunction(module=owner.module, node=statement, owner=owner)
         elif isinstance(statement, ast.Assign | ast.AnnAssign):
             scope.run([statement], inner)
             found = inner.names.get(name, found)
@@ -272,7 +272,7 @@ def _call(expression: ast.Call, scope: Scope) -> object:
         return call_function(function, arguments, named, scope)
     if name == _LISTING:
         folder = named.get("folder_name", next(iter(arguments), UNKNOWN))
-        return [ListedFile(folder)] if isinstance(folder, str) else UNKNOWN
+        return [ListedFile(folder=folder)] if isinstance(folder, str) else UNKNOWN
     if isinstance(expression.func, ast.Attribute):
         owner = evaluate(expression.func.value, scope)
         if owner is not UNKNOWN:

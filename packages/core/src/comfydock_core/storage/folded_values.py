@@ -21,14 +21,14 @@ class Unknown(Enum):
 UNKNOWN = Unknown.VALUE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ListedFile:
     """Any one of the files that ``folder_paths.get_filename_list(folder)`` lists."""
 
     folder: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class SourceModule:
     """One file; ``statements`` are its top-level statements by the names that they touch."""
 
@@ -37,7 +37,7 @@ class SourceModule:
     values: dict[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class SourceClass:
     """A class and the file that defines it."""
 
@@ -45,7 +45,7 @@ class SourceClass:
     node: ast.ClassDef
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class SourceFunction:
     """A function; ``owner`` is the class that it is a method of, as far as it is bound to one."""
 
@@ -70,12 +70,12 @@ class NodeSchema:
     inputs: object
 
 
-@dataclass(kw_only=True, slots=True)
 class Effort:
     """How much may still be done for one answer: source of strangers can ask for any amount."""
 
-    steps: int = 20_000
-    depth: int = 40
+    def __init__(self) -> None:
+        self.steps = 20_000
+        self.depth = 40
 
     def spend(self) -> bool:
         """Tell whether one more step may be taken."""

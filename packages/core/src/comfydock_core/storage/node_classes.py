@@ -116,7 +116,7 @@ def _with_schema(reading: PackReading, module: SourceModule) -> Iterator[tuple[s
     for statements in module.statements.values():
         for node in statements:
             if isinstance(node, ast.ClassDef):
-                owner = SourceClass(module, node)
+                owner = SourceClass(module=module, node=node)
                 definition = _definition(reading, owner, _SCHEMA)
                 if isinstance(definition, NodeSchema) and isinstance(definition.node_id, str):
                     yield definition.node_id, owner

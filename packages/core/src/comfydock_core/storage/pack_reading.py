@@ -41,7 +41,9 @@ class PackReading:
         """Return one file, None when it cannot be read."""
         if path not in self._modules:
             tree = self._source.tree(path)
-            self._modules[path] = SourceModule(path, _by_name(tree.body)) if tree else None
+            self._modules[path] = (
+                SourceModule(path=path, statements=_by_name(tree.body)) if tree else None
+            )
         return self._modules[path]
 
     def scope(self, module: SourceModule) -> Scope:
@@ -61,9 +63,9 @@ class PackReading:
         scope = replace(self.scope(module), effort=effort)
         for statement in module.statements.get(name, ()):
             if isinstance(statement, ast.ClassDef):
-                scope.names[name] = SourceClass(module, statement)
+                scope.names[name] = SourceClass(module=module, node=statement)
             elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-                scope.names[name] = SourceFunction(module, statement)
+                scope.names[name] = SourceFunction(module=module, node=statement)
             elif isinstance(statement, ast.Import | ast.ImportFrom):
                 scope.names[name] = self._imported(module, statement, name, effort)
             else:
@@ -197,7 +199,7 @@ def _followed(statement: ast.stmt, scope: Scope) -> object:
     if isinstance(statement, ast.Try | ast.With):
         return run_statements(statement.body, scope)
     if isinstance(statement, ast.FunctionDef):
-        scope.names[statement.name] = SourceFunction(scope.module, statement)
+        scope.names[statement.name] = SourceFunction(module=scope.module, node=statement)
     else:
         _assigned(statement, scope)
     return UNKNOWN

@@ -21,7 +21,7 @@ from comfydock_core.domain.requirements import (
 from comfydock_core.domain.toml_document import read_toml
 from comfydock_core.errors import ManifestError, NodeError, NotFoundError, UsageError
 from comfydock_core.events import ItemFinished, ItemStarted, Notice
-from comfydock_core.storage.archive import ArchiveMember
+from comfydock_core.storage.archive import DEFAULT_LIMITS, ArchiveMember
 from comfydock_core.storage.downloads import DownloadRequest
 from comfydock_core.storage.durable_files import (
     copy_tree,
@@ -101,6 +101,7 @@ def _fetch_zip(workspace: Workspace, info: NodeInfo, sha256: str, staging: Path)
             target=staging / "node.zip",
             sha256=sha256,
             name=f"{info.name} {info.version}",
+            limit_bytes=DEFAULT_LIMITS.total_size,
         )
     )
     cached = workspace.root / "cache" / "nodes" / f"{fetched.sha256}.zip"

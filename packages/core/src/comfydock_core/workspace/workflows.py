@@ -11,9 +11,9 @@ from shlex import quote
 from comfydock_core.domain.criticality import Criticality
 from comfydock_core.domain.exporting import WorkflowChanges
 from comfydock_core.domain.manifest import Manifest, ManifestModel, ManifestWorkflow, NodeReference
-from comfydock_core.domain.model_loaders import LoaderWidget, known_loaders, loader_value
+from comfydock_core.domain.model_loaders import Loaders, LoaderWidget, known_loaders, loader_value
 from comfydock_core.domain.models import ModelWithLocation
-from comfydock_core.domain.workflow import parse_workflow
+from comfydock_core.domain.names import model_path_problem
 from comfydock_core.domain.workflow_meaning import meaning
 from comfydock_core.domain.workflow_splice import rewrite_values
 from comfydock_core.errors import NotFoundError, WorkflowError
@@ -21,8 +21,11 @@ from comfydock_core.events import Notice
 from comfydock_core.resolution.workflow_analysis import AnalysedWorkflow, KnownFacts, analyse
 from comfydock_core.storage.durable_files import write_durably
 from comfydock_core.storage.node_scan_cache import NodeScanCache
+from comfydock_core.storage.workflow_readings import WorkflowReadings
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.workspace import Workspace
+
+READINGS = "workflow_readings.json"
 
 
 def workflow_files(folder: Path) -> dict[str, Path]:
@@ -106,19 +109,18 @@ def analyse_all(
 ) -> tuple[AnalysedWorkflow, ...]:
     """Analyse every workflow that ComfyUI has; a file that is none has that as its problem."""
     facts = known_facts(workspace, environment, manifest)
-    return tuple(
-        _analysed(name, path, manifest.workflows.get(name), facts)
-        for name, path in workflow_files(environment.workflows_path).items()
-    )
-
-
-def _analysed(
-    name: str, path: Path, recorded: ManifestWorkflow | None, facts: KnownFacts
-) -> AnalysedWorkflow:
-    try:
-        return analyse(parse_workflow(path.read_bytes(), name), recorded, facts)
-    except WorkflowError as error:
-        return AnalysedWorkflow(name=name, problem=error.sentence)
+    files = workflow_files(environment.workflows_path)
+    readings = WorkflowReadings(environment.path / READINGS, facts.loaders)
+    decode = readings.decoder(files)
+    analysed: list[AnalysedWorkflow] = []
+    for name, path in files.items():
+        try:
+            needs = readings.needs(name, path, decode)
+            analysed.append(analyse(needs, manifest.workflows.get(name), facts))
+        except WorkflowError as error:
+            analysed.append(AnalysedWorkflow(name=name, problem=error.sentence))
+    readings.keep()
+    return tuple(analysed)
 
 
 def with_analysis(
@@ -164,7 +166,11 @@ def described(
     known: ManifestModel | None,
     declared: Iterable[str],
 ) -> ManifestModel:
-    """Describe a local file as content, with every source that is known, those typed in first."""
+    """Describe a local file as content, with every source that is known, those typed in first.
+
+    A name that no other system may have (``what?.safetensors``) gives way to the recorded one.
+    """
+    place = known if known and model_path_problem(model.relative_path) else model
     sources = (
         *workspace.tools.models.get_model_sources(model.hash),
         *(known.sources if known else ()),
@@ -172,10 +178,10 @@ def described(
     )
     return ManifestModel(
         hash=model.hash,
-        filename=model.filename,
+        filename=place.filename,
         size=model.size,
-        relative_path=model.relative_path,
-        category=model.category,
+        relative_path=place.relative_path,
+        category=place.category,
         blake3_hash=model.blake3_hash or (known.blake3_hash if known else ""),
         sha256_hash=model.sha256_hash or (known.sha256_hash if known else ""),
         sources=tuple(dict.fromkeys(url for url in sources if url)),
@@ -207,23 +213,26 @@ def copy_to_cec(environment: Environment) -> None:
 def take_over(workspace: Workspace, environment: Environment, bundled: Path) -> None:
     """Put a bundle's workflows into ``.cec`` and ComfyUI, with the paths of this machine."""
     manifest = environment.manifest()
+    loaders = known_facts(workspace, environment, manifest).loaders
     for name, path in workflow_files(bundled).items():
         data = path.read_bytes()
         if recorded := manifest.workflows.get(name):
-            data = _rewritten(workspace, data, recorded)
+            data = _rewritten(workspace, data, recorded, loaders)
         for folder in (environment.workflows_cec_path, environment.workflows_path):
             write_durably(folder / f"{name}.json", data)
     record_workflows(workspace, environment)
 
 
-def _rewritten(workspace: Workspace, data: bytes, recorded: ManifestWorkflow) -> bytes:
+def _rewritten(
+    workspace: Workspace, data: bytes, recorded: ManifestWorkflow, loaders: Loaders
+) -> bytes:
     changes: dict[NodeReference, str] = {}
     for entry in recorded.models:
         here = workspace.tools.models.locations(entry.hash) if entry.hash else ()
         if here:
             changes |= {place: _value_here(place, entry.category, here) for place in entry.nodes}
     try:
-        rewritten = rewrite_values(data, changes, name=recorded.name)
+        rewritten = rewrite_values(data, changes, name=recorded.name, loaders=loaders)
     except WorkflowError:
         return data
     for left in rewritten.left_alone:
