@@ -70,7 +70,7 @@ def test_the_same_command_again_finishes_the_work(
     assert receiver.ok("list", "--json").envelope["data"]["environments"][0]["state"] == "ready"
     for path in MODELS:
         assert (receiver.home / "models" / path).read_bytes() == tensor_file(path)
-    assert not list((receiver.home / "cache").glob("staging/*"))
+    assert not list((receiver.home / "environments").glob(".staging/*"))
     log = receiver.ok("log", "-e", "studio", "--json").envelope["data"]["commits"]
     assert [entry["message"] for entry in log] == ["Initial import from bundle"]
 

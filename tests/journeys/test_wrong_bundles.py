@@ -95,7 +95,7 @@ def test_a_wrong_file_is_refused(
     (error,) = ran.envelope["errors"]
     assert named in error["message"]
     assert "\n" not in error["message"]
-    assert everything_below(receiver.home.parent) - before <= {"home/cache/staging"}
+    assert everything_below(receiver.home.parent) - before <= {"home/environments/.staging"}
 
 
 def test_a_bundle_that_is_not_there_is_wrong_usage(receiver: Machine) -> None:

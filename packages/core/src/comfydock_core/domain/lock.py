@@ -16,6 +16,8 @@ from comfydock_core.domain.fields import Fields
 from comfydock_core.domain.toml_document import read_toml
 
 LOCK_FILE = "uv.lock"
+MAX_PACKAGES = 5_000
+MAX_MARKERS = 64
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,200}[A-Za-z0-9])?")
 # packaging takes white space around a version, which would end the line that a pin stands on.
 _VERSION = re.compile(r"[!-~]{1,200}")
@@ -51,7 +53,10 @@ def parse_lock(data: bytes, document: str = LOCK_FILE) -> tuple[LockedPackage, .
     root = Fields(read_toml(data, document), "", document)
     if root.integer("version", 0) != 1:
         raise root.wrong("version", "is not 1: another uv wrote this lock")
-    packages = (_package(fields) for fields in root.tables("package"))
+    entries = tuple(root.tables("package"))
+    if len(entries) > MAX_PACKAGES:
+        raise root.wrong("package", f"has more than {MAX_PACKAGES:,} entries")
+    packages = (_package(fields) for fields in entries)
     return tuple(package for package in packages if package.source != "virtual")
 
 
@@ -78,8 +83,11 @@ def _package(fields: Fields) -> LockedPackage:
 
 def _markers(fields: Fields, key: str) -> tuple[str, ...]:
     """Read environment markers and spell them anew: they become part of what uv reads."""
+    texts = fields.strings(key)
+    if len(texts) > MAX_MARKERS:
+        raise fields.wrong(key, f"has more than {MAX_MARKERS} entries")
     try:
-        return tuple(str(Marker(text)) for text in fields.strings(key))
+        return tuple(str(Marker(text)) for text in texts)
     except (InvalidMarker, RecursionError) as error:
         raise fields.wrong(key, "has an entry that is no environment marker") from error
 

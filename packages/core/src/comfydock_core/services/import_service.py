@@ -42,6 +42,7 @@ from comfydock_core.workspace.journal import Journal, close_journal, journal_of,
 from comfydock_core.workspace.workspace import Workspace
 
 _SCRIPTS = ("install.py", "prestartup_script.py")
+_NATIVE = (".so", ".pyd", ".dll", ".dylib", ".exe")
 _UNPACKED = "bundle"
 
 
@@ -268,10 +269,14 @@ def _left_out(lock: tuple[LockedPackage, ...]) -> Iterable[str]:
 
 def _development(name: str, members: Iterable[ArchiveMember]) -> DevelopmentSource:
     files = tuple(members)
-    names = {member.path.rpartition("/")[2] for member in files}
+    names = {member.path.rpartition("/")[2].lower() for member in files}
+    native = any(name.endswith(_NATIVE) for name in names)
     return DevelopmentSource(
         name=name,
         files=len(files),
         digest=contents_digest(files),
-        scripts=tuple(script for script in _SCRIPTS if script in names),
+        scripts=(
+            *(script for script in _SCRIPTS if script in names),
+            *(("native code",) if native else ()),
+        ),
     )

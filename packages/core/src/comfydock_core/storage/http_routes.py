@@ -52,10 +52,15 @@ class Routes:
         self._hosts = replace(hosts, mirrors=dict(_mirrors(hosts, environment)))
 
     def first(self, url: str) -> Route:
-        """Route what a caller asks for; a token goes along where its host is meant."""
+        """Route what a caller asks for; a token goes to its own host.
+
+        The host that ``HF_ENDPOINT`` names is one that the user gave the token for; a mirror gets
+        it only if the user's settings allow its host by name.
+        """
         parts = parsed(url)
         route = self._towards(parts)
-        token = self._tokens.get(origin_of(parts), "")
+        meant = origin_of(parts) if self._allowed(route.target) else route.origin
+        token = self._tokens.get(route.origin) or self._tokens.get(meant, "")
         if token and (route.origin.scheme == "https" or self._allowed(route.target)):
             return replace(route, token=token)
         return route

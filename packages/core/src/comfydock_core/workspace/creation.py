@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from comfydock_core.domain.lock import parse_lock
 from comfydock_core.domain.manifest import Manifest
+from comfydock_core.domain.path_rules import folded
 from comfydock_core.domain.requirements import parse_requirements, wants_torch
 from comfydock_core.errors import ComfydockError, GitError, NodeError, UsageError
 from comfydock_core.events import ItemFinished, ItemStarted, StepFinished, StepStarted
@@ -56,6 +57,14 @@ def create_environment(workspace: Workspace, request: CreateRequest) -> Environm
 
 
 def _clear_interrupted(workspace: Workspace, environment: Environment) -> None:
+    taken = {folded(name): name for name in workspace.environment_names()}
+    other = taken.get(folded(environment.name), environment.name)
+    if other != environment.name:
+        raise UsageError(
+            f"`{environment.name}` would be the same folder as `{other}` on some systems",
+            hint="choose another name",
+            subject=environment.name,
+        )
     if not workspace.has_environment(environment.name):
         return
     journal = journal_of(environment.path)

@@ -74,7 +74,7 @@ class Workspace:
     @property
     def staging_path(self) -> Path:
         """Where things are built aside; same file system as the environments."""
-        return self.root / "cache" / "staging"
+        return self.environments_path / ".staging"
 
     def log_path(self, name: str) -> Path:
         """The log of an environment's last creation or import, in detail."""
