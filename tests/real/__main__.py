@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ SMALL = "small"
 
 def main(arguments: Sequence[str]) -> int:
     """The releases named, newest first, or all of RELEASES; 1 when a check failed."""
+    # A script that starts this in its background has it ignore Ctrl-C, and all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     known = [release.tag for release in reversed(RELEASES)]
     tags = [tag for tag in known if tag in arguments] if arguments else known
     cache, report = cache_folder(), Report()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from comfydock_core.storage.node_classes import core_node_classes
+
 from tests.real.bundles import differing_members, members_with, timestamp
 from tests.real.nodes import NODE_PACKS
 from tests.real.prompts import prompt_changes, prompt_of
@@ -43,7 +45,19 @@ def run_workflows(route: Route, user: User, environment: str, where: str) -> Run
         exit_code = comfyui.stop()
     route.figure(f"ComfyUI's start at the {where}'s (s)", f"{comfyui.seconds_to_start:.1f}")
     route.check(f"Ctrl-C ends ComfyUI well at the {where}'s", exit_code, 0)
+    _check_core_classes(route, user, environment, classes)
     return Run(prompts=prompts, pictures=pictures)
+
+
+def _check_core_classes(
+    route: Route, user: User, environment: str, classes: Mapping[str, Any]
+) -> None:
+    """Every class that the running ComfyUI has of its own was read out of its source."""
+    own = {name for name, info in classes.items() if "custom_nodes" not in info["python_module"]}
+    checkout = user.folder(environment) / "ComfyUI"
+    unknown = own - core_node_classes(checkout).classes.keys()
+    route.check("every core class is known from the source", sorted(unknown), [])
+    route.figure("core classes", f"{len(own)}")
 
 
 def check_runs(route: Route, sent: Run, received: Run) -> None:

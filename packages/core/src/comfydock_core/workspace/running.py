@@ -50,8 +50,9 @@ def run_environment(workspace: Workspace, environment: Environment, options: Seq
     """Run ComfyUI until it ends and return its exit code; Ctrl-C reaches it alone."""
     command = comfyui_command(workspace, environment, options)
     variables = comfyui_variables(workspace, environment)
-    process = subprocess.Popen(command, cwd=environment.comfyui_path, env=variables)
-    with _signals_to(process):
+    with _signals_passed_on() as passing:
+        process = subprocess.Popen(command, cwd=environment.comfyui_path, env=variables)
+        passing.append(process)
         return _exit_code(process.wait())
 
 
@@ -112,17 +113,23 @@ def _folders_in(folder: Path) -> set[str]:
 
 
 @contextmanager
-def _signals_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Pass signals on while ComfyUI runs; a terminal's Ctrl-C reaches it by itself."""
+def _signals_passed_on() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Pass signals on to the processes in the list; a terminal's Ctrl-C reaches them by itself.
+
+    A process that is started inside begins with the usual reaction to a signal, also where this
+    one was started to ignore it (in the background of a script).
+    """
+    processes: list[subprocess.Popen[bytes]] = []
 
     def pass_on(number: int, _: object) -> None:
         if number != signal.SIGINT or not os.isatty(0):
-            process.send_signal(number)
+            for process in processes:
+                process.send_signal(number)
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     before = {number: signal.signal(number, pass_on) for number in numbers}
     try:
-        yield
+        yield processes
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
