@@ -77,3 +77,11 @@ def test_instances_are_no_classes_and_inner_nodes_count() -> None:
     found = resolve(ui(node(1, SUBGRAPH, []), definitions=(loader_subgraph(),)))
     assert list(found) == ["CheckpointLoaderSimple"]
     assert found["CheckpointLoaderSimple"].nodes == (f"{SUBGRAPH}:47",)
+
+
+def test_a_well_known_class_is_only_a_hint_and_comes_last() -> None:
+    found = resolve(ui(node(1, "UnetLoaderGGUF")))["UnetLoaderGGUF"]
+    assert (found.state, found.pack) == ("missing", "city96/ComfyUI-GGUF")
+    assert "well-known pack" in found.evidence[0]
+    said = ui(node(1, "UnetLoaderGGUF", properties={"aux_id": "me/my-gguf"}))
+    assert resolve(said)["UnetLoaderGGUF"].pack == "me/my-gguf"

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from comfydock_core.domain.known_packs import KNOWN_PACKS
 from comfydock_core.domain.workflow_needs import UsedNode, WorkflowNeeds
 
 NodeState = Literal["core", "installed", "mapped", "ambiguous", "missing"]
@@ -92,6 +93,8 @@ def _resolve(
 def _by_hints(nodes: list[UsedNode]) -> NodeResolution:
     """Report a class that is not there with what its nodes say about where it comes from."""
     hints = dict(hint for node in nodes for hint in _hints(node))
+    if not hints and (known := KNOWN_PACKS.get(nodes[0].type)):
+        hints = {known: f"a class of that name is in the well-known pack `{known}`"}
     packs = tuple(pack for pack in hints if pack)
     return NodeResolution(
         node_type=nodes[0].type,

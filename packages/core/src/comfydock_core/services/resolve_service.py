@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
+from comfydock_core.domain.known_packs import KNOWN_PACKS
 from comfydock_core.domain.model_loaders import loader_value
 from comfydock_core.domain.models import ModelWithLocation, detect_url_type
 from comfydock_core.domain.names import model_path_problem, url_problem
@@ -87,14 +88,17 @@ class ResolveService:
 
     def _suggestions(self, node: NodeResolution) -> Sequence[str]:
         """Return packs that may have a class: what the workflow says, then what publishes it."""
-        hints = [node.pack, *node.candidates]
+        said = [node.pack, *node.candidates]
         try:
             published = self._workspace.tools.registry.node_of_class(node.node_type)
         except NetworkError as error:
             self._workspace.reporter.report(Notice(text=error.sentence, hint=error.hint))
             published = None
-        hints += [published.node_id] if published else []
-        return tuple(dict.fromkeys(hint for hint in hints if hint))
+        registered = [published.node_id] if published else []
+        known = KNOWN_PACKS.get(node.node_type, "")
+        # What the workflow says comes first, a name that is merely well known comes last.
+        first = [pack for pack in said if pack != known]
+        return tuple(dict.fromkeys(pack for pack in (*first, *registered, known) if pack))
 
     def _apply_to_node(self, node: NodeResolution, answer: NodeAnswer) -> bool:
         if answer.action == "install":
