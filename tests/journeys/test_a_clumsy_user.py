@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,24 @@ def test_a_lock_that_is_gone_or_broken_is_not_exported(bundle: Path, one: Machin
         change()
         one.ok("commit", "-e", "studio", "-m", "broken")
         refused(one, ("export", "studio"), 1, "uv.lock")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+@pytest.mark.parametrize("words", [("list",), ("list", "--json"), ("--help",)], ids=" ".join)
+def test_a_full_disk_behind_the_answer_is_one_sentence(
+    words: tuple[str, ...], town: Town, tmp_path: Path
+) -> None:
+    one = machine(tmp_path, town)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            one.command(words),
+            env=one.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.count("error:") == 1
+    assert "Traceback" not in done.stderr

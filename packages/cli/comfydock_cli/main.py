@@ -19,8 +19,11 @@ def main(argv: list[str] | None = None, commands: tuple[Command, ...] = COMMANDS
     try:
         sys.stdout.write(page + "\n")
         sys.stdout.flush()
-    except BrokenPipeError:
-        from comfydock_cli.screen import forget_closed_pipe
+    except OSError as error:
+        from comfydock_cli.screen import forget_stream
 
-        forget_closed_pipe(sys.stdout)
+        forget_stream(sys.stdout)
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"error: the help could not be written: {error.strerror}\n")
+            return 1
     return 0

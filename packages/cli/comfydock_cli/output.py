@@ -35,6 +35,9 @@ class Output:
             for note in result.notes:
                 self.side.write_line(note)
             self._write_json(envelope(result))
+        if self.answer.loss:
+            self.side.write_line(f"error: the answer could not be written: {self.answer.loss}")
+            return result.exit_code or 1
         return result.exit_code
 
     def event(self, event: Mapping[str, Any]) -> None:

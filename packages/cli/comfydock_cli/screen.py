@@ -43,7 +43,10 @@ _COLOURED = re.compile(r"[✓⚠✗⬇↔⊗]\ufe0f?|^(?:error|warning|hint|next
 
 
 class Screen:
-    """One output stream and what it can show; several threads may write."""
+    """One output stream and what it can show; several threads may write.
+
+    ``loss`` says why what was written did not arrive (a full disk); a reader that left is no loss.
+    """
 
     def __init__(self, stream: TextIO, environment: Mapping[str, str]) -> None:
         self.stream = stream
@@ -52,6 +55,7 @@ class Screen:
         self.has_colour = _wants_colour(environment, self.is_terminal)
         self.has_glyphs = _can_encode(_GLYPHS, self.encoding)
         self.is_animated = self.is_terminal and environment.get("TERM") != "dumb"
+        self.loss = ""
         self._lock = threading.Lock()
 
     def render(self, text: str) -> str:
@@ -77,10 +81,13 @@ class Screen:
                 self.stream.write(text)
                 self.stream.flush()
             except BrokenPipeError:
-                forget_closed_pipe(self.stream)
+                forget_stream(self.stream)
+            except OSError as error:
+                self.loss = self.loss or str(error.strerror or error)
+                forget_stream(self.stream)
 
 
-def forget_closed_pipe(stream: TextIO) -> None:
+def forget_stream(stream: TextIO) -> None:
     """Send what is left in ``stream`` nowhere, so that the interpreter's last flush is silent."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
