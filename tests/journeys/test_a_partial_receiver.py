@@ -72,6 +72,11 @@ def test_without_models_it_says_so_and_ends_with_3(bundle: Path, receiver: Machi
     assert ran.exit_code == 3
     assert ran.envelope["status"] == "partial"
     assert {error["subject"] for error in ran.envelope["errors"]} == {"tiny-2x.safetensors"}
+    (fix,) = ran.envelope["data"]["next_steps"]
+    assert fix == "comfydock -e studio workflow resolve upscale"
+    receiver.ok(*fix.split()[1:], "--yes")
+    fetched = receiver.home / "models/upscale_models/tiny-2x.safetensors"
+    assert fetched.read_bytes() == tensor_file("upscale_models/tiny-2x.safetensors")
 
 
 def test_a_node_that_is_gone_is_named_and_can_be_added_later(

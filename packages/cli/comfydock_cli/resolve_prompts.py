@@ -34,7 +34,7 @@ class InteractiveModelStrategy:
         reasons = [candidate.reason for candidate in model.resolutions[0].candidates]
         self._screen.write_line("\n".join(self._about(model)))
         while True:
-            answer = self._ask(offered[:_SHOWN], reasons)
+            answer = self._ask(offered[:_SHOWN], reasons, model.entry.sources[:1])
             if answer != "f":
                 break
             text = self._terminal.ask_text("   Search for:", flag=_FLAG)
@@ -42,6 +42,8 @@ class InteractiveModelStrategy:
             self._screen.write_line(f"   {counted(len(offered), 'model')} found")
         if answer.isdigit():
             return ModelAnswer(action="pick", model=offered[int(answer) - 1])
+        if answer == "d":
+            return ModelAnswer(action="url", url=model.entry.sources[0])
         if answer == "u":
             return self._url()
         return {
@@ -63,16 +65,24 @@ class InteractiveModelStrategy:
             f"   {model.resolutions[0].state}: {model.resolutions[0].reason}",
         ]
 
-    def _ask(self, offered: Sequence[ModelWithLocation], reasons: Sequence[str]) -> str:
+    def _ask(
+        self,
+        offered: Sequence[ModelWithLocation],
+        reasons: Sequence[str],
+        sources: Sequence[str],
+    ) -> str:
         lines = []
         for number, model in enumerate(offered, start=1):
             why = f", {reasons[number - 1]}" if number <= len(reasons) else ""
             path = escape_text(model.relative_path)
             lines.append(f"   [{number}] {path} ({size_text(model.size)}{why})")
+        lines += [f"   [d] Download {escape_text(url)}" for url in sources]
         lines += ["", "   [f] Search  [u] Enter URL  [o] Mark optional  [s] Skip  [q] Quit"]
         choices = {str(number): "take it" for number in range(1, len(offered) + 1)}
+        choices |= dict.fromkeys("d" * len(sources), "download")
         choices |= {"f": "search", "u": "enter URL", "o": "optional", "s": "skip", "q": "quit"}
-        return self._terminal.choose(lines, choices, default="s", flag=_FLAG)
+        default = "d" if sources else "s"
+        return self._terminal.choose(lines, choices, default=default, flag=_FLAG)
 
     def _url(self) -> ModelAnswer:
         while True:
@@ -83,6 +93,17 @@ class InteractiveModelStrategy:
             if not problem:
                 return ModelAnswer(action="url", url=url)
             self._screen.write_line(f"   {escape_text(url)} {problem}")
+
+
+class KnownSources:
+    """Answers for nobody: what has a known address is fetched, everything else stays open."""
+
+    def resolve_model(
+        self, model: AnalysedModel, search: Callable[[str], Sequence[ModelWithLocation]]
+    ) -> ModelAnswer | None:
+        """Take the first address."""
+        url = next(iter(model.entry.sources), "")
+        return ModelAnswer(action="url", url=url) if url else ModelAnswer(action="skip")
 
 
 class InteractiveNodeStrategy:

@@ -9,6 +9,7 @@ from typing import Any
 
 from comfydock_core.domain.criticality import CRITICALITIES, MEANING
 from comfydock_core.domain.untrusted import escape_text
+from comfydock_core.interaction import ModelResolutionStrategy
 from comfydock_core.resolution.workflow_analysis import AnalysedModel, AnalysedWorkflow
 from comfydock_core.services.resolve_service import ResolveService
 from comfydock_core.workspace import environments, workflows
@@ -16,7 +17,11 @@ from comfydock_core.workspace.workflow_intake import add_workflow
 
 from comfydock_cli.context import Context
 from comfydock_cli.measures import counted, size_text
-from comfydock_cli.resolve_prompts import InteractiveModelStrategy, InteractiveNodeStrategy
+from comfydock_cli.resolve_prompts import (
+    InteractiveModelStrategy,
+    InteractiveNodeStrategy,
+    KnownSources,
+)
 from comfydock_cli.result import CommandResult, ErrorItem
 
 
@@ -129,6 +134,13 @@ def resolve_workflow_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME")
 
 
+def _model_strategy(context: Context) -> ModelResolutionStrategy | None:
+    """Ask a person, fetch what has an address under ``--yes``, and only look otherwise."""
+    if context.options.yes:
+        return KnownSources()
+    return InteractiveModelStrategy(context) if context.terminal.interactive else None
+
+
 def resolve_workflow(arguments: Namespace, context: Context) -> CommandResult:
     """Find what a workflow asks for and record it; ask a person about what is open.
 
@@ -141,7 +153,7 @@ def resolve_workflow(arguments: Namespace, context: Context) -> CommandResult:
     service = ResolveService(
         environment,
         workspace,
-        models=InteractiveModelStrategy(context) if asking else None,
+        models=_model_strategy(context),
         nodes=InteractiveNodeStrategy(context) if asking else None,
     )
     found = service.resolve(name)

@@ -120,11 +120,18 @@ class ResolveService:
             settled = model.entry.status == "resolved" or model.entry.criticality == "optional"
             if settled or self._models is None:
                 continue
-            answer = self._models.resolve_model(model, self._workspace.tools.models.find)
+            sourced = self._with_sources(model)
+            answer = self._models.resolve_model(sourced, self._workspace.tools.models.find)
             if answer is None:
                 break
             changed = self._apply_to_model(workflow.name, model, answer) or changed
         return changed
+
+    def _with_sources(self, model: AnalysedModel) -> AnalysedModel:
+        """Return the model with every address that the manifest knows of its content."""
+        content = self._environment.manifest().models.get(model.entry.hash)
+        known = (*(content.sources if content else ()), *model.entry.sources)
+        return replace(model, entry=replace(model.entry, sources=tuple(dict.fromkeys(known))))
 
     def _apply_to_model(self, name: str, model: AnalysedModel, answer: ModelAnswer) -> bool:
         if answer.action == "pick" and answer.model:
@@ -160,16 +167,28 @@ class ResolveService:
         write_durably(path, rewritten.data)
 
     def _fetch(self, model: AnalysedModel, url: str) -> None:
-        """Fetch a model from an address that a person gave, and remember the address."""
+        """Fetch a model from an address, and remember the address.
+
+        What the manifest knows of the content (size, digests) is held against what arrives.
+        """
+        content = self._environment.manifest().models.get(model.entry.hash)
         value = model.entry.nodes[0].widget_value.replace("\\", "/")
-        target = f"{model.entry.category or 'checkpoints'}/{value}"
+        place = f"{model.entry.category or 'checkpoints'}/{value}"
+        target = content.relative_path if content else place
         problem = url_problem(url)
         if problem or model_path_problem(target):
             wrong = url if problem else target
             raise UsageError(f"`{wrong}` {problem or model_path_problem(target)}", subject=wrong)
         folder = self._workspace.models_directories[0]
         self._workspace.tools.downloader.fetch(
-            DownloadRequest(urls=(url,), target=folder / target, name=model.entry.filename)
+            DownloadRequest(
+                urls=(url,),
+                target=folder / target,
+                size=content.size if content else None,
+                sha256=content.sha256_hash if content else "",
+                blake3=content.blake3_hash if content else "",
+                name=model.entry.filename,
+            )
         )
         self._workspace.scan_models()
         for found in self._workspace.tools.models.by_relative_path(target):
