@@ -129,7 +129,14 @@ def plan_lines(plan: ImportPlan) -> list[str]:
         lines += [f"Torch: for this machine ({plan.torch_backend})", ""]
     lines += _code_lines(plan.code)
     lines += [f"⚠ {escape_text(warning)}" for warning in plan.warnings]
-    return [*lines, f"Total download: ~{size_text(plan.download_size)}"]
+    return [*lines, _total_download(plan)]
+
+
+def _total_download(plan: ImportPlan) -> str:
+    downloads = plan.models_for("download")
+    unknown = sum(plan.aggregates[decision.key].total_size == 0 for decision in downloads)
+    more = f", and {counted(unknown, 'model')} of unknown size" if unknown else ""
+    return f"Total download: ~{size_text(plan.download_size)}{more}"
 
 
 def _model_lines(plan: ImportPlan) -> list[str]:
