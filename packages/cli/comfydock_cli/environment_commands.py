@@ -101,13 +101,9 @@ def commit_env(arguments: Namespace, context: Context) -> CommandResult:
     workspace = context.workspace
     environment = environments.ready_environment(workspace, context.options.env)
     with workspace.lock(environment.name):
-        manifest = workflows.record_workflows(workspace, environment)
+        manifest, analysed = workflows.record_workflows(workspace, environment)
         commit = History(environment, workspace.tools.git).commit(arguments.message)
-    issues = [
-        issue
-        for workflow in workflows.analyse_all(workspace, environment, manifest)
-        for issue in workflow.issues()
-    ]
+    issues = [issue for workflow in analysed for issue in workflow.issues()]
     text = f"✓ Committed {commit[:8]}" if commit else "Nothing to commit: nothing has changed"
     return CommandResult(
         command="commit",

@@ -88,7 +88,7 @@ def add_workflow_file(arguments: Namespace, context: Context) -> CommandResult:
         command="workflow add",
         data={"name": name, "path": str(environment.workflows_path / f"{name}.json")},
         text=f"✓ Added workflow {escape_text(name)}",
-        next_command=f'comfydock -e {environment.name} workflow resolve "{escape_text(name)}"',
+        next_command=f"comfydock -e {environment.name} workflow resolve {quote(name)}",
     )
 
 

@@ -33,7 +33,7 @@ from comfydock_core.events import (
     StepStarted,
 )
 from comfydock_core.importing.report import Outcomes
-from comfydock_core.storage.downloads import DownloadRequest
+from comfydock_core.storage.downloads import model_request
 from comfydock_core.storage.durable_files import copy_tree, remove_folder, staging_folder
 from comfydock_core.storage.model_links import link_model
 from comfydock_core.workspace import creation, nodes, python_packages, workflows
@@ -198,12 +198,10 @@ def fetch_model(work: Work, decision: ModelAcquisitionDecision) -> None:
     folder = work.workspace.models_directories[0]
     rest = (url for url in aggregate.sources if url != decision.source_url)
     work.workspace.tools.downloader.fetch(
-        DownloadRequest(
+        model_request(
+            content,
             urls=(decision.source_url, *rest),
             target=folder / decision.target_path,
-            size=content.size if content else None,
-            sha256=content.sha256_hash if content else "",
-            blake3=content.blake3_hash if content else "",
             name=name,
         )
     )

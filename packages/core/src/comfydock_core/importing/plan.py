@@ -84,6 +84,7 @@ def decide_model(
     aggregate: ModelAggregate, local: LocalModels, strategy: ModelStrategy
 ) -> ModelAcquisitionDecision:
     """Decide for one model: what is here is used, what is wanted and can be had is fetched."""
+    target = _target(aggregate)
     here = local.verified.get(aggregate.key)
     probable = local.probable.get(aggregate.key)
     if here or probable:
@@ -91,14 +92,13 @@ def decide_model(
             aggregate,
             "existing",
             substitute=here or probable,
-            target_path="" if model_path_problem(_target(aggregate)) else _target(aggregate),
+            target_path="" if model_path_problem(target) else target,
             reason="" if here else "same name and size; the bundle has no digest to compare",
         )
     if aggregate.criticality not in _WANTED[strategy]:
         return _decision(aggregate, "skip", reason="not chosen")
     if not aggregate.sources:
         return _decision(aggregate, "skip", reason="no source known")
-    target = _target(aggregate)
     if problem := model_path_problem(target):
         return _decision(aggregate, "skip", reason=f"its path {problem}")
     return _decision(aggregate, "download", source_url=aggregate.sources[0], target_path=target)

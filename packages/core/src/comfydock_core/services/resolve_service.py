@@ -21,7 +21,7 @@ from comfydock_core.interaction import (
 )
 from comfydock_core.resolution.nodes import NodeResolution
 from comfydock_core.resolution.workflow_analysis import AnalysedModel, AnalysedWorkflow, KnownFacts
-from comfydock_core.storage.downloads import DownloadRequest
+from comfydock_core.storage.downloads import model_request
 from comfydock_core.storage.durable_files import write_durably
 from comfydock_core.workspace import nodes, workflows
 from comfydock_core.workspace.environment import Environment
@@ -58,12 +58,7 @@ class ResolveService:
 
     def _look(self, name: str) -> AnalysedWorkflow:
         """Analyse and record every workflow, so that what was answered before counts."""
-        self._workspace.scan_models()
-        manifest = self._environment.manifest()
-        analysed = workflows.analyse_all(self._workspace, self._environment, manifest)
-        self._environment.write_manifest(
-            workflows.with_analysis(self._workspace, manifest, analysed)
-        )
+        _, analysed = workflows.record_needs(self._workspace, self._environment)
         return next(workflow for workflow in analysed if workflow.name == name)
 
     def _ask_about_nodes(self, workflow: AnalysedWorkflow) -> bool:
@@ -181,14 +176,7 @@ class ResolveService:
             raise UsageError(f"`{wrong}` {problem or model_path_problem(target)}", subject=wrong)
         folder = self._workspace.models_directories[0]
         self._workspace.tools.downloader.fetch(
-            DownloadRequest(
-                urls=(url,),
-                target=folder / target,
-                size=content.size if content else None,
-                sha256=content.sha256_hash if content else "",
-                blake3=content.blake3_hash if content else "",
-                name=model.entry.filename,
-            )
+            model_request(content, urls=(url,), target=folder / target, name=model.entry.filename)
         )
         self._workspace.scan_models()
         for found in self._workspace.tools.models.by_relative_path(target):

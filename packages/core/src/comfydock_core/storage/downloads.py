@@ -15,6 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from comfydock_core.domain.manifest import ManifestModel
 from comfydock_core.errors import DownloadError, NetworkError, StorageError
 from comfydock_core.events import ItemProgress, Notice, Reporter
 from comfydock_core.storage.arriving_digests import ArrivingDigests
@@ -43,10 +44,33 @@ from comfydock_core.storage.http import (
 from comfydock_core.storage.http_addresses import origin_of, parsed
 from comfydock_core.storage.partial_file import READ_SIZE, PartialFile, PartState
 
-__all__ = ["DownloadRequest", "DownloadResult", "Downloader", "WrongBytesError", "fetch_file"]
+__all__ = [
+    "DownloadRequest",
+    "DownloadResult",
+    "Downloader",
+    "WrongBytesError",
+    "fetch_file",
+    "model_request",
+]
 
 _TRIES_WITHOUT_GAIN = 2
 _SECONDS_BETWEEN_EVENTS = 0.1
+
+
+def model_request(
+    content: ManifestModel | None, *, urls: tuple[str, ...], target: Path, name: str
+) -> DownloadRequest:
+    """Ask for a model; what is known of its content is held against what arrives."""
+    if content is None:
+        return DownloadRequest(urls=urls, target=target, name=name)
+    return DownloadRequest(
+        urls=urls,
+        target=target,
+        name=name,
+        size=content.size,
+        sha256=content.sha256_hash,
+        blake3=content.blake3_hash,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

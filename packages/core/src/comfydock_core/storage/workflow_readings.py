@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from comfydock_core import __version__
-from comfydock_core.domain.lenient_json import Decoder, fast_decoder, plain_decoder
+from comfydock_core.domain.lenient_json import fast_decoder, plain_decoder
 from comfydock_core.domain.model_loaders import Loaders
 from comfydock_core.domain.workflow import parse_workflow
 from comfydock_core.domain.workflow_needs import WorkflowNeeds, needs_of
@@ -19,7 +19,7 @@ from comfydock_core.errors import StorageError
 from comfydock_core.storage.durable_files import write_durably
 
 _MANY = 100
-"""From this number of changed files on, the faster decoder is worth its import (speed.md)."""
+"""After this number of changed files the faster decoder is worth its import (speed.md)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,26 +51,22 @@ class WorkflowReadings:
         kept = _read(file)
         self._before = kept.readings if kept.basis == self._basis else {}
         self._now: dict[str, _Reading] = {}
+        self.misses = 0
 
-    def changed(self, files: Mapping[str, Path]) -> int:
-        """Count the files that have to be read."""
-        return sum(self._known(name, path) is None for name, path in files.items())
+    def needs(self, name: str, path: Path) -> WorkflowNeeds:
+        """Return what a workflow asks for; WorkflowError for a file that is none.
 
-    def decoder(self, files: Mapping[str, Path]) -> Decoder:
-        """Choose the decoder that reads the changed ones of ``files`` fastest."""
-        return fast_decoder() if self.changed(files) >= _MANY else plain_decoder
-
-    def needs(self, name: str, path: Path, decode: Decoder = plain_decoder) -> WorkflowNeeds:
-        """Return what a workflow asks for; WorkflowError for a file that is none."""
-        reading = self._known(name, path)
-        if reading is None:
-            status = path.stat()
+        ``misses`` counts the files that had to be read.
+        """
+        status = path.stat()
+        state = (status.st_size, status.st_mtime_ns)
+        reading = self._now.get(name) or self._before.get(name)
+        if reading is None or (reading.size, reading.mtime_ns) != state:
+            self.misses += 1
+            decode = fast_decoder() if self.misses > _MANY else plain_decoder
             workflow = parse_workflow(path.read_bytes(), name, decode)
-            reading = _Reading(
-                size=status.st_size,
-                mtime_ns=status.st_mtime_ns,
-                needs=needs_of(workflow, self._loaders),
-            )
+            needs = needs_of(workflow, self._loaders)
+            reading = _Reading(size=state[0], mtime_ns=state[1], needs=needs)
         self._now[name] = reading
         return reading.needs
 
@@ -81,14 +77,6 @@ class WorkflowReadings:
         with suppress(StorageError, msgspec.MsgspecError, UnicodeEncodeError):
             kept = _Kept(basis=self._basis, readings=self._now)
             write_durably(self._file, msgspec.json.encode(kept))
-
-    def _known(self, name: str, path: Path) -> _Reading | None:
-        reading = self._now.get(name) or self._before.get(name)
-        if reading is None:
-            return None
-        status = path.stat()
-        same = (status.st_size, status.st_mtime_ns) == (reading.size, reading.mtime_ns)
-        return reading if same else None
 
 
 def _basis(loaders: Loaders) -> str:

@@ -111,11 +111,10 @@ def analyse_all(
     facts = known_facts(workspace, environment, manifest)
     files = workflow_files(environment.workflows_path)
     readings = WorkflowReadings(environment.path / READINGS, facts.loaders)
-    decode = readings.decoder(files)
     analysed: list[AnalysedWorkflow] = []
     for name, path in files.items():
         try:
-            needs = readings.needs(name, path, decode)
+            needs = readings.needs(name, path)
             analysed.append(analyse(needs, manifest.workflows.get(name), facts))
         except WorkflowError as error:
             analysed.append(AnalysedWorkflow(name=name, problem=error.sentence))
@@ -188,15 +187,25 @@ def described(
     )
 
 
-def record_workflows(workspace: Workspace, environment: Environment) -> Manifest:
+def record_workflows(
+    workspace: Workspace, environment: Environment
+) -> tuple[Manifest, tuple[AnalysedWorkflow, ...]]:
     """Copy ComfyUI's workflows into ``.cec`` and write down what they need."""
+    recorded = record_needs(workspace, environment)
+    copy_to_cec(environment)
+    return recorded
+
+
+def record_needs(
+    workspace: Workspace, environment: Environment
+) -> tuple[Manifest, tuple[AnalysedWorkflow, ...]]:
+    """Write down what ComfyUI's workflows need; return the manifest and what it was made from."""
     workspace.scan_models()
     manifest = environment.manifest()
     analysed = analyse_all(workspace, environment, manifest)
-    copy_to_cec(environment)
     recorded = with_analysis(workspace, manifest, analysed)
     environment.write_manifest(recorded)
-    return recorded
+    return recorded, analysed
 
 
 def copy_to_cec(environment: Environment) -> None:
