@@ -30,8 +30,9 @@ class ModelWithLocation:
     """A model and one place where it lies.
 
     ``hash`` is its key in the index, ``size`` is in bytes, ``relative_path`` is POSIX and below a
-    models directory, ``category`` is that path's first folder, ``path`` is absolute. The digests
-    are lower-case hex, empty while nobody asked for them.
+    models directory (below ``<category>/`` for a root of one category), ``category`` is that path's
+    first folder, ``path`` is absolute. The digests are lower-case hex, empty while nobody asked for
+    them.
     """
 
     hash: str
@@ -42,6 +43,18 @@ class ModelWithLocation:
     path: str
     blake3_hash: str = ""
     sha256_hash: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRoot:
+    """A folder of the model library: ``path`` is absolute.
+
+    ``category`` is empty where the folder's own sub-folders are the categories (``models/``), else
+    what all of its files are, as with another tool's ``Stable-diffusion`` folder of checkpoints.
+    """
+
+    path: str
+    category: str = ""
 
 
 def detect_url_type(url: str) -> UrlType:
