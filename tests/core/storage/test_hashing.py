@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import threading
+import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,15 +13,17 @@ import pytest
 from blake3 import blake3
 from comfydock_core.errors import StorageError
 from comfydock_core.storage.hashing import (
+    LARGEST_SAMPLE,
     SHORT_HASH_SCHEME,
     FullHashes,
     full_hashes,
-    full_hashes_of_many,
+    measured_rate,
     short_hash,
 )
 
 from tests.core.storage.model_files import MIB, write_model, write_sparse, write_twins
 
+GIB = 1024 * MIB
 SMALL = 1344 * 1024
 PATTERN = bytes(range(256))
 
@@ -133,45 +138,94 @@ def test_a_file_that_changes_while_it_is_read_is_refused_by_name(
     assert caught.value.subject == str(path)
 
 
-def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe.bin"
-    os.mkfifo(pipe)
-    for path in (tmp_path, pipe, tmp_path / "absent.bin"):
-        for read in (short_hash, full_hashes):
-            with pytest.raises(StorageError) as caught:
-                read(path)
-            assert str(path) in caught.value.sentence
+def test_a_file_that_never_stops_growing_is_not_read_for_ever(tmp_path: Path) -> None:
+    path = write_sparse(tmp_path / "m.safetensors", 3 * MIB)
+    done: list[int] = []
+
+    def progress(count: int) -> None:
+        done.append(count)
+        os.truncate(path, 3 * MIB + 2 * count)
+
+    with pytest.raises(StorageError, match="changed while it was read"):
+        full_hashes(path, progress)
+    assert done[-1] <= 4 * MIB
 
 
-def test_a_file_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
-    contents = {tmp_path / f"{n}.safetensors": os.urandom(n * MIB // 2) for n in range(5)}
-    for path, content in contents.items():
-        write_model(path, content)
-    absent = tmp_path / "absent.safetensors"
-    progress: dict[Path, int] = {}
-    results = dict(full_hashes_of_many([absent, *contents], progress.__setitem__))
-    assert isinstance(results.pop(absent), StorageError)
-    assert results == {path: _digests(content) for path, content in contents.items()}
-    assert progress == {path: len(content) for path, content in contents.items() if content}
+def test_bytes_that_were_there_for_a_moment_are_not_taken(tmp_path: Path) -> None:
+    path = write_sparse(tmp_path / "m.safetensors", 3 * MIB)
+    status = path.stat()
+
+    def progress(count: int) -> None:
+        os.truncate(path, status.st_size + (4096 if count <= status.st_size else 0))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    with pytest.raises(StorageError, match="changed while it was read"):
+        full_hashes(path, progress)
 
 
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one file at a time here")
-def test_leaving_early_stops_the_file_under_way(tmp_path: Path) -> None:
-    large = write_sparse(tmp_path / "large.safetensors", 512 * MIB)
-    small = write_model(tmp_path / "small.safetensors")
-    begun, leaving = threading.Event(), threading.Event()
-    last: dict[Path, int] = {}
+def test_what_progress_raises_is_no_failure_of_the_file(tmp_path: Path) -> None:
+    path = write_sparse(tmp_path / "m.safetensors", 3 * MIB)
 
-    def progress(path: Path, done: int) -> None:
-        last[path] = done
-        if path == large:
-            begun.set()
-            leaving.wait(30)
-        else:
-            begun.wait(30)
+    def closed_pipe(_: int) -> None:
+        raise BrokenPipeError
 
-    results = full_hashes_of_many([large, small], progress)
-    assert next(results)[0] == small
-    leaving.set()
-    results.close()
-    assert last[large] < 512 * MIB
+    with pytest.raises(BrokenPipeError):
+        full_hashes(path, closed_pipe)
+    assert not _hashing_threads()
+
+
+def test_a_short_hash_of_a_huge_file_reads_little_of_it(tmp_path: Path) -> None:
+    path = write_sparse(tmp_path / "m.safetensors", 30 * GIB)
+    begun = time.perf_counter()
+    short_hash(path)
+    assert time.perf_counter() - begun < 2
+
+
+def test_an_interrupt_stops_a_huge_file_at_once(tmp_path: Path) -> None:
+    path = write_sparse(tmp_path / "m.safetensors", 30 * GIB)
+    done: list[int] = []
+
+    def progress(count: int) -> None:
+        done.append(count)
+        if count == 16 * MIB:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        full_hashes(path, progress)
+    assert done[-1] == 16 * MIB
+    assert not _hashing_threads()
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    path = write_sparse(tmp_path / "m.safetensors", 64 * MIB)
+    tracemalloc.start()
+    try:
+        full_hashes(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * MIB
+
+
+@pytest.mark.parametrize("size", [1, 5 * MIB, 30 * GIB])
+@pytest.mark.parametrize("sample", [4096, LARGEST_SAMPLE, 30 * GIB])
+def test_the_speed_comes_from_a_sample_of_what_can_be_read(
+    tmp_path: Path, size: int, sample: int
+) -> None:
+    path = write_sparse(tmp_path / "m.safetensors", size)
+    begun = time.perf_counter()
+    rate = measured_rate([tmp_path / "absent", tmp_path, path], sample)
+    taken = time.perf_counter() - begun
+    assert min(size, sample, LARGEST_SAMPLE) / taken <= rate
+    assert taken < 3
+
+
+def test_without_bytes_there_is_no_speed(tmp_path: Path) -> None:
+    empty = write_model(tmp_path / "empty.safetensors", b"")
+    for paths in ([], [empty], [tmp_path / "absent", tmp_path]):
+        with pytest.raises(StorageError, match="no file could be read"):
+            measured_rate(paths)
+
+
+def _hashing_threads() -> list[str]:
+    return [each.name for each in threading.enumerate() if each.name.startswith("hashing")]

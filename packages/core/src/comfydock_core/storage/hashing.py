@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from queue import SimpleQueue
 
 from blake3 import blake3
 
 from comfydock_core.errors import CancelledError, StorageError
+from comfydock_core.storage.steady_file import SteadyFile, changed_while_read, steady_file
 
 SHORT_HASH_SCHEME = "blake3-sampled-1"
 
@@ -37,11 +37,15 @@ _PAGE = 4 * _KIB
 _BUFFER = 1024 * _KIB
 _RING = 4
 
+LARGEST_SAMPLE = 64 * _KIB * _KIB
+"""``measured_rate`` reads no more bytes than these."""
+
+_LONGEST_SAMPLE = 0.5  # seconds: a person waits for the estimate
+
 LARGEST_READ_WHOLE = _HEAD + _SAMPLES * _SAMPLE + _TAIL
 """Up to this size in bytes the short hash reads the whole file."""
 
 BytesRead = Callable[[int], None]
-_Digests = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,22 +64,23 @@ def short_hash(path: Path) -> str:
     and aligned down to 4 KiB, last 64 KiB); a file no larger than these together is read whole.
     Raises StorageError for what cannot be read, is no regular file, or changes meanwhile.
     """
-    with _steady_file(path) as (file, size):
-        ranges = _sampled_ranges(size)
-        _announce(file, ranges)
-        digest = blake3(size.to_bytes(8, "little"))
+    with steady_file(path) as file:
+        ranges = _sampled_ranges(file.size)
+        if len(ranges) > 1:
+            _announce(file, ranges)
+        digest = blake3(file.size.to_bytes(8, "little"))
         for offset, length in ranges:
-            file.seek(offset)
-            digest.update(_read(file, length))
+            digest.update(file.read_at(offset, length))
     return digest.hexdigest(length=SHORT_HASH_LENGTH // 2)
 
 
 def full_hashes(path: Path, progress: BytesRead | None = None) -> FullHashes:
     """Return both digests of a file from one read of it.
 
-    ``progress`` gets the number of bytes read so far. Raises StorageError as ``short_hash`` does.
+    ``progress`` gets the number of bytes read so far; what it raises stops the reading. Raises
+    StorageError as ``short_hash`` does.
     """
-    return _full_hashes(path, _digest_in_ring, progress)
+    return _full_hashes(path, _two_cores, progress or _unobserved)
 
 
 def full_hashes_of_many(
@@ -84,12 +89,17 @@ def full_hashes_of_many(
     """Yield every path with its digests, or with what kept it from being read, as they are done.
 
     A thread per core, the largest file first. ``progress`` gets a path and its bytes read so far,
-    from those threads. Closing the generator stops the files under way.
+    from those threads. An interrupt, and closing the generator, stop the files under way.
     """
     ordered = sorted(paths, key=_size_or_zero, reverse=True)
+    workers = os.cpu_count() or 1
     stopped = threading.Event()
+    finished: list[Path] = []
 
-    def work(path: Path, digest: _Digest) -> FullHashes | StorageError:
+    def has_idle_core() -> bool:
+        return len(ordered) - len(finished) < workers
+
+    def work(path: Path) -> FullHashes | StorageError:
         def tick(done: int) -> None:
             if stopped.is_set():
                 raise CancelledError("hashing was stopped", subject=str(path))
@@ -97,108 +107,128 @@ def full_hashes_of_many(
                 progress(path, done)
 
         try:
-            return _full_hashes(path, digest, tick)
+            return _full_hashes(path, has_idle_core, tick)
         except StorageError as error:
             return error
-
-    workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers, thread_name_prefix="hashing") as pool:
-        jobs = {
-            pool.submit(work, path, _digest_for(position, len(ordered))): path
-            for position, path in enumerate(ordered)
-        }
-        try:
-            for job in as_completed(jobs):
-                yield jobs[job], job.result()
         finally:
-            stopped.set()
-            pool.shutdown(cancel_futures=True)
+            finished.append(path)
 
-
-_Digest = Callable[[FileIO, int, BytesRead], _Digests]
-
-
-def _digest_for(position: int, count: int) -> _Digest:
-    """Choose the ring for the last file, when the other cores have nothing left to do."""
-    return _digest_in_ring if position == count - 1 else _digest_in_turn
-
-
-def _full_hashes(path: Path, digest: _Digest, progress: BytesRead | None) -> FullHashes:
-    with _steady_file(path) as (file, size):
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
-        blake, sha = digest(file, size, progress or _unobserved)
-    return FullHashes(blake3=blake, sha256=sha, size=size)
-
-
-def _digest_in_turn(file: FileIO, size: int, progress: BytesRead) -> _Digests:
-    """Feed both digests from this thread: nothing is idle while other files use the cores."""
-    blake, sha = blake3(), hashlib.sha256()
-    buffer = memoryview(bytearray(min(_BUFFER, size + 1)))
-    done = 0
-    while count := file.readinto(buffer):
-        blake.update(buffer[:count])
-        sha.update(buffer[:count])
-        done += count
-        progress(done)
-    return blake.hexdigest(), sha.hexdigest()
-
-
-def _digest_in_ring(file: FileIO, size: int, progress: BytesRead) -> _Digests:
-    """Read and feed blake3 here while a second thread feeds sha256, the slower one of the two."""
-    if size <= _BUFFER:
-        return _digest_in_turn(file, size, progress)
-    blake, sha = blake3(), hashlib.sha256()
-    free: SimpleQueue[memoryview] = SimpleQueue()
-    filled: SimpleQueue[tuple[memoryview, int] | None] = SimpleQueue()
-    for _ in range(_RING):
-        free.put(memoryview(bytearray(_BUFFER)))
-
-    def feed_sha() -> None:
-        while (item := filled.get()) is not None:
-            buffer, count = item
-            sha.update(buffer[:count])
-            free.put(buffer)
-
-    thread = threading.Thread(target=feed_sha, name="hashing-sha256")
-    thread.start()
-    done = 0
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="hashing")
     try:
-        while count := file.readinto(buffer := free.get()):
-            filled.put((buffer, count))
-            blake.update(buffer[:count])
-            done += count
-            progress(done)
+        jobs = {pool.submit(work, path): path for path in ordered}
+        for job in as_completed(jobs):
+            yield jobs[job], job.result()
     finally:
-        filled.put(None)
-        thread.join()
-    return blake.hexdigest(), sha.hexdigest()
+        stopped.set()
+        pool.shutdown(cancel_futures=True)
 
 
-@contextmanager
-def _steady_file(path: Path) -> Iterator[tuple[FileIO, int]]:
-    """Open a regular file for reading, and refuse what was read if the file changed meanwhile."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise StorageError(f"`{path}` is no regular file", subject=str(path))
-        with open(path, "rb", buffering=0) as file:
-            before = os.fstat(file.fileno())
-            yield file, before.st_size
-        after = path.stat()
-    except OSError as error:
-        raise StorageError(
-            f"`{path}` could not be read", cause=str(error), subject=str(path)
-        ) from error
-    if _version(before) != _version(after):
-        raise StorageError(
-            f"`{path}` changed while it was read",
-            hint="wait until the program that writes it is done, then try again",
-            subject=str(path),
-        )
+def measured_rate(paths: Iterable[Path], sample_bytes: int = LARGEST_SAMPLE) -> float:
+    """Return how many bytes a second both digests take here, from a sample of the largest file.
+
+    The sample has at most ``sample_bytes`` and takes about half a second on a slow disk. Raises
+    StorageError if there is no file with bytes that can be read.
+    """
+    for path in sorted(paths, key=_size_or_zero, reverse=True):
+        with suppress(StorageError):
+            return _rate(path, min(sample_bytes, LARGEST_SAMPLE))
+    raise StorageError("no file could be read to measure the speed of hashing")
 
 
-def _version(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_size, status.st_mtime_ns, status.st_ino
+def _rate(path: Path, sample_bytes: int) -> float:
+    """Sample the middle, which neither a header's reader nor the short hash has brought in."""
+    with steady_file(path) as file:
+        left = min(sample_bytes, file.size)
+        place = ((file.size - left) // 2, left)
+        file.move_to(place[0])
+        begun = time.perf_counter()
+
+        def read(buffer: memoryview) -> int:
+            nonlocal left
+            in_time = time.perf_counter() - begun < _LONGEST_SAMPLE
+            count = file.read_into(buffer[:left]) if in_time else 0
+            left -= count
+            return count
+
+        digests = _BothDigests(read, _unobserved)
+        digests.run(place[1], _two_cores)
+        taken = time.perf_counter() - begun
+        file.advise("DONTNEED", *place)  # else the next measurement would be one of memory
+    if not digests.done:
+        raise StorageError(f"`{path}` is empty", subject=str(path))
+    return digests.done / taken
+
+
+def _full_hashes(path: Path, has_idle_core: Callable[[], bool], progress: BytesRead) -> FullHashes:
+    with steady_file(path) as file:
+        file.advise("SEQUENTIAL")
+        digests = _BothDigests(file.read_into, progress)
+        digests.run(file.size, has_idle_core)
+        if digests.done != file.size:
+            raise changed_while_read(path)
+    return FullHashes(
+        blake3=digests.blake3.hexdigest(), sha256=digests.sha256.hexdigest(), size=file.size
+    )
+
+
+class _BothDigests:
+    """Both digests of what ``read`` puts into a buffer; ``done`` bytes of it are in them."""
+
+    def __init__(self, read: Callable[[memoryview], int], progress: BytesRead) -> None:
+        self.blake3 = blake3()
+        self.sha256 = hashlib.sha256()
+        self.done = 0
+        self._read = read
+        self._progress = progress
+
+    def run(self, size: int, has_idle_core: Callable[[], bool]) -> None:
+        """Read up to the end, or past ``size`` by one buffer at most.
+
+        In turn while other files use the cores, because that costs the least in all; in a ring
+        as soon as a core has nothing else to do.
+        """
+        buffer = memoryview(bytearray(min(_BUFFER, size + 1)))
+        while self.done <= size:
+            if size - self.done > _BUFFER and has_idle_core():
+                self._run_in_ring(size)
+                return
+            if not (count := self._read(buffer)):
+                return
+            self.sha256.update(buffer[:count])
+            self._take(buffer[:count])
+
+    def _run_in_ring(self, size: int) -> None:
+        """Read and feed blake3 here while a second thread feeds sha256, the slower one."""
+        free: SimpleQueue[memoryview] = SimpleQueue()
+        filled: SimpleQueue[tuple[memoryview, int] | None] = SimpleQueue()
+        for _ in range(_RING):
+            free.put(memoryview(bytearray(_BUFFER)))
+
+        def feed_sha256() -> None:
+            while (item := filled.get()) is not None:
+                buffer, count = item
+                self.sha256.update(buffer[:count])
+                free.put(buffer)
+
+        thread = threading.Thread(target=feed_sha256, name="hashing-sha256")
+        try:
+            thread.start()
+            while self.done <= size and (count := self._read(buffer := free.get())):
+                filled.put((buffer, count))
+                self._take(buffer[:count])
+        finally:
+            filled.put(None)
+            if thread.is_alive():  # an interrupt may have come before it was started
+                thread.join()
+
+    def _take(self, data: memoryview) -> None:
+        self.blake3.update(data)
+        self.done += len(data)
+        self._progress(self.done)
+
+
+def _two_cores() -> bool:
+    return (os.cpu_count() or 1) > 1
 
 
 def _sampled_ranges(size: int) -> list[tuple[int, int]]:
@@ -211,20 +241,11 @@ def _sampled_ranges(size: int) -> list[tuple[int, int]]:
     return [(0, _HEAD), *samples, (size - _TAIL, _TAIL)]
 
 
-def _announce(file: FileIO, ranges: list[tuple[int, int]]) -> None:
-    """Let the disk fetch all ranges at once; where that cannot be said, they come one by one."""
-    if len(ranges) > 1 and hasattr(os, "posix_fadvise"):
-        for offset, length in ranges:
-            os.posix_fadvise(file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
-
-
-def _read(file: FileIO, length: int) -> bytearray:
-    """Read ``length`` bytes, fewer only at the end of the file."""
-    data = bytearray(length)
-    view, done = memoryview(data), 0
-    while done < length and (count := file.readinto(view[done:])):
-        done += count
-    return data
+def _announce(file: SteadyFile, ranges: list[tuple[int, int]]) -> None:
+    """Let the disk fetch all ranges at once and nothing that lies behind them."""
+    file.advise("RANDOM")
+    for offset, length in ranges:
+        file.advise("WILLNEED", offset, length)
 
 
 def _size_or_zero(path: Path) -> int:
