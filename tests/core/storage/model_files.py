@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from comfydock_core.domain.models import ModelRoot
 from comfydock_core.events import Event
 
 KIB = 1024
@@ -19,6 +20,11 @@ class Recorder:
 
     def report(self, event: Event) -> None:
         self.events.append(event)
+
+
+def roots(*folders: Path) -> tuple[ModelRoot, ...]:
+    """Return folders of the library whose own sub-folders are the categories."""
+    return tuple(ModelRoot(path=str(folder)) for folder in folders)
 
 
 def write_model(path: Path, content: bytes = b"weights") -> Path:

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from comfydock_core.errors import StorageError
-from comfydock_core.events import Notice, SilentReporter
+from comfydock_core.errors import BusyError, StorageError
+from comfydock_core.events import Event, Notice, SilentReporter
 from comfydock_core.storage.index_database import BrokenIndexError, IndexDatabase
 from comfydock_core.storage.model_index import ModelIndex
 from comfydock_core.storage.model_schema import APPLICATION_ID, MIGRATIONS
+from filelock import FileLock
 
-from tests.core.storage.model_files import Recorder, write_model
+from tests.core.storage.model_files import Recorder, roots, write_model
 
 
 @pytest.fixture
@@ -35,14 +37,14 @@ def _foreign(path: Path) -> None:
 def _damaged(path: Path) -> None:
     """Keep SQLite's first page and overwrite all others."""
     with ModelIndex(path) as index:
-        index.scan([path.parent / "models"], SilentReporter())
+        index.scan(roots(path.parent / "models"), SilentReporter())
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))
 
 
 def _cut(path: Path) -> None:
     with ModelIndex(path) as index:
-        index.scan([path.parent / "models"], SilentReporter())
+        index.scan(roots(path.parent / "models"), SilentReporter())
     path.write_bytes(path.read_bytes()[:10000])
 
 
@@ -58,7 +60,7 @@ def test_a_scan_replaces_a_broken_index_and_says_so(
     spoilt = path.read_bytes()
     recorder = Recorder()
     with ModelIndex(path) as index:
-        assert index.scan([library], recorder).added == 300
+        assert index.scan(roots(library), recorder).added == 300
         assert len(index.all()) == 300
     (notice,) = [event for event in recorder.events if isinstance(event, Notice)]
     assert "`index.db.broken-1`" in notice.text
@@ -153,7 +155,7 @@ def test_a_scan_waits_for_another_process_that_writes(tmp_path: Path, library: P
         other.execute("BEGIN IMMEDIATE")
         added: list[int] = []
         scan = threading.Thread(
-            target=lambda: added.append(index.scan([library], SilentReporter()).added)
+            target=lambda: added.append(index.scan(roots(library), SilentReporter()).added)
         )
         scan.start()
         scan.join(0.2)
@@ -162,6 +164,83 @@ def test_a_scan_waits_for_another_process_that_writes(tmp_path: Path, library: P
         scan.join(30)
         other.close()
     assert added == [300]
+
+
+def _held_by_a_transaction(path: Path) -> Callable[[], None]:
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    return other.close
+
+
+def _held_by_a_migration(path: Path) -> Callable[[], None]:
+    path.unlink()
+    lock = FileLock(f"{path}.lock", thread_local=False)
+    lock.acquire()
+    return lock.release
+
+
+class _Releaser:
+    """Ends the wait as soon as it is told of it."""
+
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+        self.release: Callable[[], None] = lambda: None
+
+    def report(self, event: Event) -> None:
+        assert isinstance(event, Notice)
+        self.notices.append(event)
+        self.release()
+
+
+@pytest.mark.parametrize("hold", [_held_by_a_transaction, _held_by_a_migration])
+def test_waiting_for_another_process_is_said(
+    tmp_path: Path, hold: Callable[[Path], Callable[[], None]]
+) -> None:
+    path = tmp_path / "index.db"
+    with IndexDatabase(path) as database, database.session():
+        pass
+    releaser = _Releaser()
+    releaser.release = hold(path)
+    with IndexDatabase(path, releaser) as database, database.transaction() as connection:
+        connection.execute(INSERT, ("a", "a"))
+    (notice,) = releaser.notices
+    assert f"`{path}`" in notice.text
+
+
+@pytest.mark.parametrize("hold", [_held_by_a_transaction, _held_by_a_migration])
+def test_waiting_for_another_process_has_an_end(
+    tmp_path: Path, hold: Callable[[Path], Callable[[], None]]
+) -> None:
+    path = tmp_path / "index.db"
+    with IndexDatabase(path) as database, database.session():
+        pass
+    release = hold(path)
+    with IndexDatabase(path, patience=0.1) as database:
+        with pytest.raises(BusyError) as caught, database.transaction():
+            pass
+        assert f"`{path}`" in caught.value.sentence
+        release()
+        with database.transaction() as connection:
+            connection.execute(INSERT, ("a", "a"))
+
+
+def test_reading_does_not_wait_for_a_writer(tmp_path: Path) -> None:
+    path = tmp_path / "index.db"
+    recorder = Recorder()
+    with ModelIndex(path, recorder) as index:
+        assert index.all() == ()
+        release = _held_by_a_transaction(path)
+        assert index.all() == ()
+        release()
+    assert recorder.events == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="folders that nobody can write, even root")
+@pytest.mark.parametrize("path", [Path("/sys/kernel/index.db"), Path("/proc/self/new/index.db")])
+def test_a_folder_that_cannot_be_written_is_named(path: Path) -> None:
+    with ModelIndex(path) as index, pytest.raises(StorageError) as caught:
+        index.all()
+    assert str(path.parent) in caught.value.sentence
 
 
 @pytest.mark.parametrize("in_the_way", ["folder", "file"])

@@ -11,7 +11,7 @@ from comfydock_core.events import SilentReporter
 from comfydock_core.storage.hashing import FullHashes, full_hashes, short_hash
 from comfydock_core.storage.model_index import ModelIndex
 
-from tests.core.storage.model_files import touch, write_model
+from tests.core.storage.model_files import roots, touch, write_model
 
 FILES = {
     "checkpoints/sd15.safetensors": b"sd15",
@@ -32,7 +32,7 @@ def library(tmp_path: Path) -> Path:
 @pytest.fixture
 def index(tmp_path: Path, library: Path) -> Iterator[ModelIndex]:
     with ModelIndex(tmp_path / "index.db") as index:
-        index.scan([library], SilentReporter())
+        index.scan(roots(library), SilentReporter())
         yield index
 
 
@@ -53,11 +53,6 @@ def test_a_model_comes_with_where_it_lies(index: ModelIndex, library: Path) -> N
     assert index.get_model("0" * 32) is None
 
 
-def test_a_file_above_every_folder_has_no_category(index: ModelIndex) -> None:
-    (model,) = index.by_filename("top.gguf")
-    assert model.category == ""
-
-
 def test_a_model_is_had_from_the_location_that_is_still_there(
     index: ModelIndex, library: Path
 ) -> None:
@@ -72,48 +67,6 @@ def test_a_model_is_had_from_the_location_that_is_still_there(
     assert found.relative_path == "loras/copy.safetensors"
     touch(library / "loras" / "copy.safetensors", 60)
     assert index.get_model(model.hash) is None
-
-
-@pytest.mark.parametrize(
-    ("ask", "expected"),
-    [
-        (lambda index: index.all(), sorted(FILES)),
-        (lambda index: index.find("SD15"), ["checkpoints/sd15.safetensors"]),
-        (lambda index: index.find("checkpoints/"), sorted(FILES)[:2]),
-        (lambda index: index.find("%_"), ["checkpoints/xl/100%_real.ckpt"]),
-        (lambda index: index.find("e_a"), ["loras/style_a.safetensors"]),
-        (lambda index: index.find("\\"), []),
-        (lambda index: index.find("nothing like it"), []),
-        (lambda index: index.by_relative_path("top.gguf"), ["top.gguf"]),
-        (lambda index: index.by_relative_path("sd15.safetensors"), []),
-        (lambda index: index.by_filename("sd15.safetensors"), ["checkpoints/sd15.safetensors"]),
-        (lambda index: index.by_size(5), ["loras/style_a.safetensors"]),
-        (lambda index: index.by_size(3), []),
-        (lambda index: index.by_digest(), []),
-    ],
-)
-def test_models_are_found(
-    index: ModelIndex,
-    ask: Callable[[ModelIndex], tuple[ModelWithLocation, ...]],
-    expected: list[str],
-) -> None:
-    assert _paths(ask(index)) == expected
-
-
-def test_models_are_found_by_their_hashes(index: ModelIndex, library: Path) -> None:
-    path = library / "loras" / "style_a.safetensors"
-    key, hashes = short_hash(path), full_hashes(path)
-    assert index.by_digest(sha256=hashes.sha256) == ()
-    index.update_model_hashes(key, index.calculate_full_hashes(key))
-    expected = ["loras/style_a.safetensors"]
-    assert _paths(index.by_digest(sha256=hashes.sha256.upper())) == expected
-    assert _paths(index.by_digest(blake3=hashes.blake3)) == expected
-    assert _paths(index.by_digest(blake3=hashes.blake3, sha256=hashes.sha256)) == expected
-    assert index.by_digest(blake3=hashes.blake3, sha256="0" * 64) == ()
-    for text in (key[:8], hashes.sha256[:12].upper(), hashes.blake3):
-        assert _paths(index.find(text)) == expected
-    assert index.find(key[:7]) == ()
-    assert _paths(index.by_short_hash(key)) == expected
 
 
 def test_digests_are_computed_once(index: ModelIndex, library: Path) -> None:
@@ -182,6 +135,13 @@ def test_sources_are_kept_in_their_order(index: ModelIndex, library: Path) -> No
     assert index.get_model_sources(key) == expected
     index.close()
     assert index.get_model_sources(key) == expected
+
+
+def test_a_source_is_kept_without_what_opens_doors(index: ModelIndex, library: Path) -> None:
+    key = short_hash(library / "top.gguf")
+    index.add_source(key, "civitai", "https://me:pw@civitai.com/m/1?fileId=2&token=secret")
+    index.add_source(key, "civitai", "https://civitai.com/m/1?fileId=2")
+    assert index.get_model_sources(key) == ("https://civitai.com/m/1?fileId=2",)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from comfydock_core.storage.model_scan import ScanResult
 from tests.core.storage.model_files import (
     MIB,
     Recorder,
+    roots,
     touch,
     write_model,
     write_sparse,
@@ -37,7 +38,7 @@ def index(tmp_path: Path) -> Iterator[ModelIndex]:
 
 
 def _scan(index: ModelIndex, *directories: Path) -> ScanResult:
-    return index.scan(directories, SilentReporter())
+    return index.scan(roots(*directories), SilentReporter())
 
 
 def _counts(result: ScanResult) -> tuple[int, ...]:
@@ -57,7 +58,7 @@ def test_a_rescan_touches_only_what_changed(index: ModelIndex, library: Path) ->
     write_model(library / "loras" / "b.safetensors", b"other")
     write_model(library / "vae" / "e.safetensors", b"e")
     recorder = Recorder()
-    assert _counts(index.scan([library], recorder)) == (1, 1, 1, 2)
+    assert _counts(index.scan(roots(library), recorder)) == (1, 1, 1, 2)
     read = [event.detail for event in recorder.events if isinstance(event, ItemFinished)]
     assert read == ["2 files"]
     assert _counts(_scan(index, library)) == (0, 0, 0, 4)
@@ -71,7 +72,7 @@ def test_an_unchanged_rescan_reads_no_file(index: ModelIndex, library: Path) -> 
     write_model(library / "a.safetensors")
     _scan(index, library)
     recorder = Recorder()
-    index.scan([library], recorder)
+    index.scan(roots(library), recorder)
     assert [event for event in recorder.events if isinstance(event, ItemFinished)] == []
 
 
@@ -163,7 +164,7 @@ def test_a_renamed_or_linked_file_is_known_without_reading_it_in_full(
     os.link(library / "renamed.safetensors", library / "hard.safetensors")
     (library / "soft.safetensors").symlink_to(library / "renamed.safetensors")
     recorder = Recorder()
-    assert _counts(index.scan([library], recorder)) == (3, 0, 1, 1)
+    assert _counts(index.scan(roots(library), recorder)) == (3, 0, 1, 1)
     assert [e.item for e in recorder.events if isinstance(e, ItemFinished)] == ["new model files"]
     after = _keys(index)
     assert after["second.safetensors"] == before["second.safetensors"]
@@ -225,7 +226,7 @@ def test_a_file_that_changes_during_the_scan_waits_for_the_next(
 ) -> None:
     write_twins(library)
     write_model(library / "alone.safetensors")
-    result = index.scan([library], _Writer(item, library / name))
+    result = index.scan(roots(library), _Writer(item, library / name))
     everything = {"alone.safetensors", "first.safetensors", "second.safetensors"}
     assert set(_keys(index)) == everything - {name}
     assert [(skipped.path, skipped.reason) for skipped in result.skipped] == [
@@ -282,12 +283,13 @@ def test_a_source_outlives_its_file(index: ModelIndex, library: Path) -> None:
 SCAN = """
 import json, sys
 from pathlib import Path
+from comfydock_core.domain.models import ModelRoot
 from comfydock_core.events import SilentReporter
 from comfydock_core.storage.model_index import ModelIndex
 sys.stdin.readline()
 with ModelIndex(Path(sys.argv[1])) as index:
     for _ in range(3):
-        index.scan([Path(sys.argv[2])], SilentReporter())
+        index.scan([ModelRoot(path=sys.argv[2])], SilentReporter())
     print(json.dumps({model.relative_path: model.hash for model in index.all()}))
 """
 

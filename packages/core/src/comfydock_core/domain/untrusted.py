@@ -53,6 +53,11 @@ def redact_secrets(text: str) -> str:
     return _KNOWN_TOKENS.sub(rf"\1{_MASK}", text)
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether a value of that name, as in an address's query, is likely a token or a password."""
+    return bool(_SECRET_WORDS.search(name))
+
+
 def _without_secret(match: re.Match[str]) -> str:
     separator, key, _ = match.groups()
-    return f"{separator}{key}={_MASK}" if _SECRET_WORDS.search(key) else match.group()
+    return f"{separator}{key}={_MASK}" if is_secret_name(key) else match.group()

@@ -9,21 +9,30 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from comfydock_core.errors import BusyError, ComfydockError, StorageError
+from comfydock_core.events import Notice, Reporter, SilentReporter
 from comfydock_core.storage.durable_files import storage_errors
 from comfydock_core.storage.model_schema import APPLICATION_ID, MIGRATIONS
 
-_WAIT_SECONDS = 30
+_WAIT_SECONDS = 30.0
+_QUIET_SECONDS = 1.0
+_CACHE_KIB = 16 * 1024
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+# Takes the lock that every question takes.
+_PROBE = "SELECT 1 FROM sqlite_master LIMIT 1"
+
+_Answer = TypeVar("_Answer")
 
 
 class BrokenIndexError(StorageError):
@@ -33,10 +42,17 @@ class BrokenIndexError(StorageError):
 
 
 class IndexDatabase:
-    """One SQLite file, shared by threads and processes; each piece of work holds it briefly."""
+    """One SQLite file, shared by threads and processes; each piece of work holds it briefly.
 
-    def __init__(self, path: Path) -> None:
+    Where another process holds it, this one waits for up to ``patience`` seconds; after the first
+    of them a Notice says so.
+    """
+
+    def __init__(
+        self, path: Path, reporter: Reporter | None = None, *, patience: float = _WAIT_SECONDS
+    ) -> None:
         self._path = path
+        self._queue = _Queue(path, reporter or SilentReporter(), patience)
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] = (0, 0)
         self._one_at_a_time = threading.RLock()
@@ -64,26 +80,28 @@ class IndexDatabase:
         """Give the connection to one thread at a time.
 
         Raises BrokenIndexError once the file was moved aside, BusyError when another process
-        holds it for longer than 30 s, StorageError for everything else that SQLite refuses.
+        holds it for too long, StorageError for everything else that SQLite refuses.
         """
         with self._one_at_a_time:
             try:
                 if self._connection is None:
-                    self._connection = _open(self._path)
+                    self._connection = self._queue.wait(lambda: _open(self._path, self._queue))
                     self._identity = _identity(self._path)
-                yield self._connection
+                connection = self._connection
+                self._queue.wait(lambda: connection.execute(_PROBE).fetchone())
+                yield connection
             except sqlite3.Error as error:
                 if not _is_damage(error):
                     raise _refusal(self._path, error) from error
                 self.close()
-                with _exclusively(self._path):
+                with self._queue.alone():
                     raise _set_aside(self._path, self._identity, error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the index for writing: all of the body's changes are stored, or none."""
         with self.session() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            self._queue.wait(lambda: connection.execute("BEGIN IMMEDIATE"))
             try:
                 yield connection
             except BaseException:
@@ -92,7 +110,60 @@ class IndexDatabase:
             connection.execute("COMMIT")
 
 
-def _open(path: Path) -> sqlite3.Connection:
+class _Queue:
+    """Waits for other processes, says so once it takes longer, and gives up in the end."""
+
+    def __init__(self, path: Path, reporter: Reporter, patience: float) -> None:
+        self._path = path
+        self._reporter = reporter
+        self._patience = patience
+
+    def wait(self, step: Callable[[], _Answer]) -> _Answer:
+        """Take a step that SQLite refuses while another process holds the file.
+
+        SQLite itself waits for a second each time, see ``_connect``.
+        """
+        begun = time.monotonic()
+        is_said = False
+        while True:
+            try:
+                return step()
+            except sqlite3.OperationalError as error:
+                if not _is_held(error) or time.monotonic() - begun >= self._patience:
+                    raise
+            if not is_said:
+                self._say()
+                is_said = True
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the right to create, migrate or replace the file."""
+        with storage_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(f"{self._path}.lock")
+            try:
+                lock.acquire(timeout=min(_QUIET_SECONDS, self._patience))
+            except Timeout:
+                self._say()
+                self._acquire_late(lock)
+            try:
+                yield
+            finally:
+                lock.release()
+
+    def _acquire_late(self, lock: BaseFileLock) -> None:
+        try:
+            lock.acquire(timeout=max(0.0, self._patience - _QUIET_SECONDS))
+        except Timeout as error:
+            raise _busy(self._path) from error
+
+    def _say(self) -> None:
+        self._reporter.report(
+            Notice(text=f"waiting for another process that holds the model index `{self._path}`")
+        )
+
+
+def _open(path: Path, queue: _Queue) -> sqlite3.Connection:
     """Open an index that is ready to use; create, migrate or replace it if it is not."""
     if path.is_file() and path.stat().st_size:
         connection = _connect(path)
@@ -105,12 +176,12 @@ def _open(path: Path) -> sqlite3.Connection:
                 connection.close()
                 raise
         connection.close()
-    return _prepare(path)
+    return _prepare(path, queue)
 
 
-def _prepare(path: Path) -> sqlite3.Connection:
+def _prepare(path: Path, queue: _Queue) -> sqlite3.Connection:
     """Create, migrate or replace under a lock, so that of two processes only one finds work."""
-    with _exclusively(path):
+    with queue.alone():
         connection = _connect(path)
         try:
             _bring_up_to_date(connection, path)
@@ -121,17 +192,6 @@ def _prepare(path: Path) -> sqlite3.Connection:
                 raise _set_aside(path, _identity(path), error) from error
             raise
         return connection
-
-
-@contextmanager
-def _exclusively(path: Path) -> Iterator[None]:
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(f"{path}.lock", timeout=_WAIT_SECONDS):
-                yield
-        except Timeout as error:
-            raise _busy(path) from error
 
 
 def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
@@ -155,13 +215,15 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(
-        path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
+        path, timeout=_QUIET_SECONDS, isolation_level=None, check_same_thread=False
     )
 
 
 def _configure(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = NORMAL")
+    # Hashes come in no order, so that a scan comes back to the same pages again and again.
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
 
 class _ForeignFileError(sqlite3.DatabaseError):
@@ -182,6 +244,10 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _is_damage(error: sqlite3.Error) -> bool:
     return isinstance(error, _ForeignFileError) or _primary_code(error) in _DAMAGED
+
+
+def _is_held(error: sqlite3.Error) -> bool:
+    return _primary_code(error) in _HELD
 
 
 def _primary_code(error: sqlite3.Error) -> int:
@@ -230,7 +296,7 @@ def _busy(path: Path) -> BusyError:
 
 
 def _refusal(path: Path, error: sqlite3.Error) -> ComfydockError:
-    if _primary_code(error) in _HELD:
+    if _is_held(error):
         return _busy(path)
     return StorageError(
         f"the model index `{path}` could not be used",

@@ -7,100 +7,50 @@ its digests are computed when somebody asks, and kept.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
-from comfydock_core.domain.models import ModelWithLocation, UrlType
+from comfydock_core.domain.models import ModelRoot, ModelWithLocation, UrlType
+from comfydock_core.domain.source_urls import storable_url
 from comfydock_core.errors import NotFoundError, StorageError
 from comfydock_core.events import Notice, Reporter
-from comfydock_core.storage.hashing import BytesRead, FullHashes, full_hashes
-from comfydock_core.storage.index_database import BrokenIndexError, IndexDatabase
+from comfydock_core.storage.hashing import (
+    BytesRead,
+    FullHashes,
+    full_hashes,
+    full_hashes_of_many,
+    short_hash,
+)
+from comfydock_core.storage.index_database import BrokenIndexError
+from comfydock_core.storage.model_queries import ModelQueries
 from comfydock_core.storage.model_scan import ScanResult, scan_models
-from comfydock_core.storage.model_walk import is_unchanged
 
 SourceType = UrlType | Literal["unknown"]
 
-_SELECT = (
-    "SELECT directory, relative_path, models.size, mtime_ns, inode, models.hash, blake3, sha256"
-    " FROM locations JOIN models ON models.hash = locations.hash "
-)
-_ORDER = " ORDER BY directory, relative_path"
-_SHORTEST_PREFIX = 8
+Verdict = Literal["intact", "different", "unproven"]
+"""Of a file read again: as its digests say; something else; now digested for the first time."""
 
-_Row = tuple[str, str, int, int, int, str, str, str]
+ModelBytesRead = Callable[[ModelWithLocation, int], None]
+"""Gets a model and how many of its bytes have been read, from several threads."""
 
 
-class ModelIndex(IndexDatabase):
-    """Reads and writes the index at a path, which need not exist.
+class ModelIndex(ModelQueries):
+    """Reads and writes the index at a path, which need not exist."""
 
-    Everything that returns several models returns one for each location, in the order of their
-    paths, as the last scan saw them.
-    """
-
-    def scan(self, directories: Iterable[Path], reporter: Reporter) -> ScanResult:
-        """Bring the index up to date with ``directories``, which are the whole library.
+    def scan(self, roots: Iterable[ModelRoot], reporter: Reporter) -> ScanResult:
+        """Bring the index up to date with ``roots``, which are the whole library.
 
         Only files whose size, time or inode changed are read. A broken index file is moved
         aside and made anew, which a Notice says.
         """
-        library = tuple(directories)
+        library = tuple(roots)
         try:
             return scan_models(self, library, reporter)
         except BrokenIndexError as error:
             reporter.report(Notice(text=error.sentence, hint="sources that you added lie there"))
             return scan_models(self, library, reporter)
-
-    def get_model(self, key: str) -> ModelWithLocation | None:
-        """Return the model with its first location that is still as it was scanned, if any."""
-        rows = _rows(self, "WHERE models.hash = ?", key)
-        return next((_model(row) for row in rows if is_unchanged(Path(*row[:2]), row[2:5])), None)
-
-    def locations(self, key: str) -> tuple[ModelWithLocation, ...]:
-        """Return a model's locations."""
-        return _models(self, "WHERE models.hash = ?", key)
-
-    def all(self) -> tuple[ModelWithLocation, ...]:
-        """Return every location of every model."""
-        return _models(self, "")
-
-    def find(self, text: str) -> tuple[ModelWithLocation, ...]:
-        """Return what has ``text`` in its path, or a hash that begins with it (8 characters on).
-
-        Upper and lower case are the same for ASCII letters.
-        """
-        literal = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-        by_path = r"WHERE relative_path LIKE ? ESCAPE '\'"
-        if len(text) < _SHORTEST_PREFIX:
-            return _models(self, by_path, f"%{literal}%")
-        by_hash = r"models.hash LIKE ?2 ESCAPE '\' OR blake3 LIKE ?2 ESCAPE '\'"
-        by_either = f"{by_path} OR {by_hash} OR " + r"sha256 LIKE ?2 ESCAPE '\'"
-        return _models(self, by_either, f"%{literal}%", f"{literal}%")
-
-    def by_relative_path(self, path: str) -> tuple[ModelWithLocation, ...]:
-        """Return what lies at a POSIX path below any of the models directories."""
-        name = path.rpartition("/")[2]
-        return _models(self, "WHERE filename = ? AND relative_path = ?", name, path)
-
-    def by_filename(self, name: str) -> tuple[ModelWithLocation, ...]:
-        """Return the files of one name."""
-        return _models(self, "WHERE filename = ?", name)
-
-    def by_size(self, size: int) -> tuple[ModelWithLocation, ...]:
-        """Return the files of one size in bytes."""
-        return _models(self, "WHERE models.size = ?", size)
-
-    def by_short_hash(self, short: str) -> tuple[ModelWithLocation, ...]:
-        """Return the files that share a short hash: one model, or several that only look alike."""
-        return _models(self, "WHERE short_hash = ?", short)
-
-    def by_digest(self, *, sha256: str = "", blake3: str = "") -> tuple[ModelWithLocation, ...]:
-        """Return the files known to have the given digests (hex), all of those that are given."""
-        sha256, blake3 = sha256.lower(), blake3.lower()
-        if blake3:
-            found = _models(self, "WHERE blake3 <> '' AND blake3 = ?", blake3)
-            return tuple(model for model in found if sha256 in ("", model.sha256_hash))
-        return _models(self, "WHERE sha256 <> '' AND sha256 = ?", sha256)
 
     def calculate_full_hashes(self, key: str, progress: BytesRead | None = None) -> FullHashes:
         """Return a model's digests: from the index if it has them, otherwise the file is read.
@@ -112,11 +62,74 @@ class ModelIndex(IndexDatabase):
         if model is None:
             raise _no_file(key)
         if model.blake3_hash and model.sha256_hash:
-            return FullHashes(blake3=model.blake3_hash, sha256=model.sha256_hash, size=model.size)
+            return _hashes_of(model)
         hashes = full_hashes(Path(model.path), progress)
         if self.get_model(key) != model:
             raise _no_file(key)
         return hashes
+
+    def digest_many(
+        self, keys: Iterable[str], progress: ModelBytesRead | None = None
+    ) -> Generator[tuple[str, FullHashes | StorageError | NotFoundError], None, None]:
+        """Yield every key with its model's digests, or why there are none, as they are done.
+
+        Several files are read at once, and each result is kept before it is yielded. Closing the
+        generator, or interrupting it, stops the files under way and loses nothing that was done.
+        """
+        to_read: dict[Path, ModelWithLocation] = {}
+        for key in dict.fromkeys(keys):
+            model = self.get_model(key)
+            if model is None:
+                yield key, _no_file(key)
+            elif model.blake3_hash and model.sha256_hash:
+                yield key, _hashes_of(model)
+            else:
+                to_read[Path(model.path)] = model
+        for model, outcome in _read_in_full(to_read, progress):
+            yield model.hash, self._kept(model, outcome)
+
+    def verify(
+        self, models: Iterable[ModelWithLocation], progress: ModelBytesRead | None = None
+    ) -> Generator[tuple[ModelWithLocation, Verdict | StorageError], None, None]:
+        """Read the files of locations again and say whether they still are what the index knows.
+
+        Digests that are known are never changed, and keys neither. A model that has none is
+        compared by its short hash, and has them afterwards if its file is as it was scanned.
+        """
+        to_read = {Path(model.path): model for model in models}
+        for model, outcome in _read_in_full(to_read, progress):
+            if isinstance(outcome, StorageError):
+                yield model, outcome
+            else:
+                yield model, self._verdict(model, outcome)
+
+    def _kept(
+        self, model: ModelWithLocation, outcome: FullHashes | StorageError
+    ) -> FullHashes | StorageError | NotFoundError:
+        if isinstance(outcome, StorageError):
+            return outcome
+        if not self.is_as_scanned(model):
+            return _no_file(model.hash)
+        try:
+            self.update_model_hashes(model.hash, outcome)
+        except BrokenIndexError:
+            raise
+        except (StorageError, NotFoundError) as error:
+            return error
+        return outcome
+
+    def _verdict(self, model: ModelWithLocation, hashes: FullHashes) -> Verdict | StorageError:
+        known = next(iter(self.locations(model.hash)), model)
+        if known.blake3_hash and known.sha256_hash:
+            return "intact" if _hashes_of(known) == hashes else "different"
+        try:
+            short = short_hash(Path(model.path))
+        except StorageError as error:
+            return error
+        if short != model.hash or hashes.size != model.size:
+            return "different"
+        self._kept(model, hashes)
+        return "unproven"
 
     def update_model_hashes(self, key: str, hashes: FullHashes) -> None:
         """Keep a model's digests.
@@ -137,53 +150,35 @@ class ModelIndex(IndexDatabase):
                 (hashes.blake3, hashes.sha256, key),
             )
 
-    def get_model_sources(self, key: str) -> tuple[str, ...]:
-        """Return the URLs where a model can be had, in the order in which they were added."""
-        with self.session() as connection:
-            rows = connection.execute(
-                "SELECT url FROM sources WHERE hash = ? AND url <> '' ORDER BY id", (key,)
-            ).fetchall()
-        return tuple(url for (url,) in rows)
-
     def add_source(self, key: str, source_type: SourceType, url: str) -> None:
         """Keep a URL of a model; ``unknown`` with an empty URL records that nobody knows one.
 
-        Raises NotFoundError for an unknown key. A URL that is there already changes its type.
+        What could open doors is left out of the URL first (``source_urls.py``). Raises
+        NotFoundError for an unknown key. A URL that is there already changes its type.
         """
         with self.transaction() as connection:
             _known(connection, key)
             connection.execute(
                 "INSERT INTO sources (hash, url, type) VALUES (?, ?, ?)"
                 " ON CONFLICT (hash, url) DO UPDATE SET type = excluded.type",
-                (key, url, source_type),
+                (key, storable_url(url), source_type),
             )
 
 
-def _rows(database: IndexDatabase, where: str, *values: str | int) -> list[_Row]:
-    with database.session() as connection:
-        return connection.execute(_SELECT + where + _ORDER, values).fetchall()
+def _hashes_of(model: ModelWithLocation) -> FullHashes:
+    return FullHashes(blake3=model.blake3_hash, sha256=model.sha256_hash, size=model.size)
 
 
-def _models(
-    database: IndexDatabase, where: str, *values: str | int
-) -> tuple[ModelWithLocation, ...]:
-    return tuple(_model(row) for row in _rows(database, where, *values))
+def _read_in_full(
+    models: Mapping[Path, ModelWithLocation], progress: ModelBytesRead | None
+) -> Iterator[tuple[ModelWithLocation, FullHashes | StorageError]]:
+    def tick(path: Path, done: int) -> None:
+        if progress is not None:
+            progress(models[path], done)
 
-
-def _model(row: _Row) -> ModelWithLocation:
-    directory, relative, size, _, _, key, blake3, sha256 = row
-    folder, _, _ = relative.partition("/")
-    filename = relative.rpartition("/")[2]
-    return ModelWithLocation(
-        hash=key,
-        filename=filename,
-        size=size,
-        relative_path=relative,
-        category=folder if folder != relative else "",
-        path=str(Path(directory, relative)),
-        blake3_hash=blake3,
-        sha256_hash=sha256,
-    )
+    with closing(full_hashes_of_many(models, tick)) as outcomes:
+        for path, outcome in outcomes:
+            yield models[path], outcome
 
 
 def _known(connection: sqlite3.Connection, key: str) -> tuple[int, str, str]:

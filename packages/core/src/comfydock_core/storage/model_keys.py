@@ -10,9 +10,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from comfydock_core.storage.folder_listing import FileState, Place, path_of
 from comfydock_core.storage.hashing import SHORT_HASH_LENGTH, FullHashes
 from comfydock_core.storage.model_evidence import Evidence
-from comfydock_core.storage.model_walk import FileState, Place
 
 
 class Content:
@@ -46,21 +46,25 @@ class Content:
 
 
 class KeyAssignment:
-    """Gives every fresh place its model, or says which files must be read in full first."""
+    """Gives every fresh place its model, or says which files must be read in full first.
+
+    ``keys`` holds what is settled; it is sound to store that and settle the rest another time.
+    """
 
     def __init__(self, connection: sqlite3.Connection, evidence: Evidence) -> None:
         self.keys: dict[Place, str] = {}
         self.undigested: set[Place] = set()
         self._connection = connection
         self._evidence = evidence
-        self._files = evidence.walk.files
+        self._walk = evidence.walk
         self._by_short: dict[str, list[Content]] = {}
 
     def assign(self, fresh: Iterable[Place]) -> None:
-        """Fill ``keys``; where ``undigested`` is not empty afterwards, ``keys`` is incomplete."""
+        """Fill ``keys``; files that have to be read in full for that are ``undigested``."""
         # Renamed and linked files first: what they are is known, and others compare with them.
         unknown = [place for place in sorted(fresh) if not self._is_known_file(place)]
-        for place in unknown:
+        # Those with digests next: a comparison that was cut short goes on from them.
+        for place in sorted(unknown, key=lambda place: place not in self._evidence.digests):
             self._settle(place)
 
     def contents(self) -> list[Content]:
@@ -69,7 +73,7 @@ class KeyAssignment:
 
     def _is_known_file(self, place: Place) -> bool:
         """Settle a file that the index knows by another path: same inode, time, size, samples."""
-        state = self._files[place]
+        state = self._walk.known_state(place)
         known = self._contents_of(self._evidence.shorts[place])
         content = next((content for content in known if state in content.states), None)
         if content is None or not state[2]:
@@ -90,23 +94,24 @@ class KeyAssignment:
 
     def _compare(self, place: Place, contents: list[Content]) -> None:
         own = self._digests_of(place)
-        for content in contents:
-            self._digest(content)
-        if own is None or self.undigested:
+        are_known = [self._is_digested(content) for content in contents]
+        if own is None or not all(are_known):
             return
         same = next((content for content in contents if content.blake3 == own.blake3), None)
         if same is None:
             short = self._evidence.shorts[place]
             taken = any(content.key == short for content in contents)
             same = self._new_content(place, own.blake3[:SHORT_HASH_LENGTH] if taken else short)
-            same.learn(own)
         self._give(place, same)
 
-    def _digest(self, content: Content) -> None:
+    def _is_digested(self, content: Content) -> bool:
+        """Whether a content's digests are known, or nothing is left that could be read."""
         if not content.blake3 and content.places:
             digests = self._digests_of(content.places[0])
-            if digests is not None:
-                content.learn(digests)
+            if digests is None:
+                return False
+            content.learn(digests)
+        return True
 
     def _digests_of(self, place: Place) -> FullHashes | None:
         digests = self._evidence.digests.get(place)
@@ -115,12 +120,15 @@ class KeyAssignment:
         return digests
 
     def _give(self, place: Place, content: Content) -> None:
-        content.take(place, self._files[place])
+        content.take(place, self._walk.known_state(place))
         self.keys[place] = content.key
 
     def _new_content(self, place: Place, key: str) -> Content:
         short = self._evidence.shorts[place]
-        content = Content(key=key, short=short, size=self._files[place][0], is_new=True)
+        content = Content(key=key, short=short, size=self._walk.known_state(place)[0], is_new=True)
+        digests = self._evidence.digests.get(place)
+        if digests is not None:
+            content.learn(digests)
         self._by_short[short].append(content)
         return content
 
@@ -137,15 +145,17 @@ class KeyAssignment:
         key, size, blake3, sha256 = row
         content = Content(key=key, short=short, size=size, is_new=False)
         content.blake3, content.sha256 = blake3, sha256
-        for directory, relative, bytes_, mtime, inode in self._connection.execute(
-            "SELECT directory, relative_path, size, mtime_ns, inode FROM locations WHERE hash = ?",
+        for path, name, bytes_, mtime, inode in self._connection.execute(
+            "SELECT path, filename, size, mtime_ns, inode"
+            " FROM locations JOIN folders ON folders.id = folder WHERE hash = ?",
             (key,),
         ):
-            place, state = (directory, relative), (bytes_, mtime, inode)
+            place, state = (path, name), (bytes_, mtime, inode)
             content.states.add(state)
-            if self._files.get(place) == state:
+            seen = self._walk.state(place)
+            if seen == state:
                 content.places.append(place)
-            elif place not in self._files and self._evidence.walk.may_hold(place):
+            elif seen is None and self._walk.may_hold(str(path_of(place))):
                 content.hidden = True
         return content
 

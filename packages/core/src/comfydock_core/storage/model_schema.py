@@ -48,5 +48,49 @@ _VERSION_1 = (
     """,
 )
 
-MIGRATIONS = (_VERSION_1,)
+# A folder's path is the true one, its prefix begins the paths that users see: they differ by more
+# than the models directory where all of a root is of one category. The digest stands for all of a
+# folder's locations (NULL where it cannot), so that an unchanged folder needs no look at them.
+_VERSION_2 = (
+    """
+    CREATE TABLE folders (
+        id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL UNIQUE,
+        prefix TEXT NOT NULL,
+        digest BLOB
+    )
+    """,
+    "ALTER TABLE locations RENAME TO old_locations",
+    "ALTER TABLE old_locations ADD COLUMN prefix TEXT",
+    "ALTER TABLE old_locations ADD COLUMN path TEXT",
+    """
+    UPDATE old_locations
+        SET prefix = substr(relative_path, 1, length(relative_path) - length(filename))
+    """,
+    "UPDATE old_locations SET path = rtrim(directory || '/' || prefix, '/')",
+    "INSERT INTO folders (path, prefix) SELECT DISTINCT path, prefix FROM old_locations",
+    "DROP INDEX locations_by_hash",
+    "DROP INDEX locations_by_filename",
+    """
+    CREATE TABLE locations (
+        folder INTEGER NOT NULL REFERENCES folders (id),
+        filename TEXT NOT NULL,
+        hash TEXT NOT NULL REFERENCES models (hash),
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        PRIMARY KEY (folder, filename)
+    ) WITHOUT ROWID
+    """,
+    """
+    INSERT INTO locations (folder, filename, hash, size, mtime_ns, inode)
+        SELECT folders.id, filename, hash, size, mtime_ns, inode
+        FROM old_locations JOIN folders ON folders.path = old_locations.path
+    """,
+    "DROP TABLE old_locations",
+    "CREATE INDEX locations_by_hash ON locations (hash)",
+    "CREATE INDEX locations_by_filename ON locations (filename)",
+)
+
+MIGRATIONS = (_VERSION_1, _VERSION_2)
 """``MIGRATIONS[n]`` brings a file of ``user_version`` n to n + 1."""

@@ -1,4 +1,4 @@
-"""Models directories -> which model files lie there, and what was left out and why."""
+"""The folders of the model library -> which model files lie there, what was left out and why."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from comfydock_core.domain.models import ModelRoot
 from comfydock_core.domain.names import MODEL_EXTENSIONS
+from comfydock_core.storage.folder_listing import INODE_BITS, FileState, FolderListing, Place
 
 # Each of these, as a file's ending or beside a file of that name, means "not whole yet":
 # curl-like tools, aria2, Stability Matrix, the Hugging Face client.
 UNFINISHED_MARKS = (".part", ".aria2", ".dl-meta", ".incomplete")
 
-Place = tuple[str, str]
-"""Models directory (absolute) and path below it (POSIX)."""
-
-FileState = tuple[int, int, int]
-"""Size in bytes, mtime in nanoseconds, inode; the inode is 0 where a scan cannot see it."""
-
-_INODE_BITS = (1 << 63) - 1
+_KIND = 0o170000
+_REGULAR = 0o100000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,75 +29,66 @@ class SkippedFile:
 
 
 class Walk:
-    """What lies in the models directories now.
+    """What lies in the library now: ``listings`` by the folder's absolute path.
 
-    ``unseen`` are places that could not be looked at, mostly folders: nothing is known of what is
-    there or below. The path below a models directory is empty for the directory itself.
+    ``unseen`` are paths that could not be looked at, mostly of folders: nothing is known of what
+    is there or below.
     """
 
     def __init__(self) -> None:
-        self.files: dict[Place, FileState] = {}
+        self.listings: dict[str, FolderListing] = {}
         self.skipped: list[SkippedFile] = []
-        self.unseen: list[Place] = []
+        self.unseen: list[str] = []
 
     def skip(self, path: str, reason: str) -> None:
         """Note that ``path`` was left out."""
         printable = os.fsencode(path).decode("utf-8", "backslashreplace")
         self.skipped.append(SkippedFile(path=printable, reason=reason))
 
-    def cannot_see(self, folder: _Folder, error: OSError) -> None:
+    def cannot_see(self, path: str, error: OSError) -> None:
         """Note a folder (or a file, or what a link leads to) that could not be looked at."""
-        self.skip(folder.path, f"cannot be read: {error.strerror or error}")
-        self.unseen.append((folder.root, folder.prefix.rstrip("/")))
+        self.skip(path, f"cannot be read: {error.strerror or error}")
+        self.unseen.append(path)
 
-    def may_hold(self, place: Place) -> bool:
-        """Whether ``place`` is, or is below, what could not be looked at."""
-        directory, relative = place
+    def may_hold(self, path: str) -> bool:
+        """Whether ``path`` is, or is below, what could not be looked at."""
         return any(
-            directory == root and (not unseen or f"{relative}/".startswith(f"{unseen}/"))
-            for root, unseen in self.unseen
+            path == unseen or path.startswith(f"{unseen.rstrip(os.sep)}{os.sep}")
+            for unseen in self.unseen
         )
+
+    def state(self, place: Place) -> FileState | None:
+        """Return the state of a file, None where it is not there."""
+        listing = self.listings.get(place[0])
+        return listing.state(place[1]) if listing else None
+
+    def known_state(self, place: Place) -> FileState:
+        """Return the state of a file that is there."""
+        return self.listings[place[0]].known_state(place[1])
+
+    def relative_path(self, place: Place) -> str:
+        """Return the path below its models directory of a file in a folder that was seen."""
+        return self.listings[place[0]].prefix + place[1]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Folder:
     """A folder to look into; ``prefix`` begins the relative paths in it, with its slash."""
 
-    root: str
     path: str
     prefix: str
 
 
-def path_of(place: Place) -> Path:
-    """Return the absolute path of a place."""
-    return Path(*place)
+def walk_models(roots: Iterable[ModelRoot]) -> Walk:
+    """List every model file of the library, each folder once however many links lead to it.
 
-
-def state_of(status: os.stat_result) -> FileState:
-    """Return what tells whether a file is still the same; the inode fits a database's integer."""
-    return status.st_size, status.st_mtime_ns, status.st_ino & _INODE_BITS
-
-
-def is_unchanged(path: Path, state: FileState) -> bool:
-    """Whether the file is there as ``state`` says; an inode of 0 says nothing (Windows)."""
-    try:
-        size, mtime, inode = state_of(path.stat())
-    except OSError:
-        return False
-    return (size, mtime) == state[:2] and state[2] in (0, inode)
-
-
-def walk_models(directories: Iterable[Path]) -> Walk:
-    """List every model file below the directories, each folder once however many links lead to it.
-
-    A file belongs to the nearest of the directories. Real folders come before linked ones, so
-    that the same tree always gives the same relative paths.
+    A folder belongs to the nearest root above it; of roots that are the same folder, to the first
+    that has a category. Real folders come before linked ones, so that the same tree always gives
+    the same paths.
     """
     walk = Walk()
-    names = dict.fromkeys(os.path.normpath(directory.absolute()) for directory in directories)
     visited: set[tuple[int, int]] = set()
-    roots = [_Folder(root=name, path=name, prefix="") for name in names]
-    pending = [root for root in roots if _is_new(root, visited, walk)]
+    pending = [folder for folder in _folders_of(roots) if _is_new(folder, visited, walk)]
     linked: list[_Folder] = []
     while pending or linked:
         if not pending:
@@ -112,11 +100,21 @@ def walk_models(directories: Iterable[Path]) -> Walk:
             with os.scandir(folder.path) as entries:
                 inner, links = _look_into(folder, list(entries), walk)
         except OSError as error:
-            walk.cannot_see(folder, error)
+            walk.cannot_see(folder.path, error)
             continue
         pending += [below for below in inner if _is_new(below, visited, walk)]
-        linked = sorted(linked + links, key=lambda link: link.path)
+        if links:
+            linked = sorted(linked + links, key=lambda link: link.path)
     return walk
+
+
+def _folders_of(roots: Iterable[ModelRoot]) -> list[_Folder]:
+    folders: dict[str, _Folder] = {}
+    for root in sorted(roots, key=lambda root: not root.category):
+        path = os.path.normpath(Path(root.path).absolute())
+        prefix = f"{root.category}/" if root.category else ""
+        folders.setdefault(path, _Folder(path=path, prefix=prefix))
+    return list(folders.values())
 
 
 def _is_new(folder: _Folder, visited: set[tuple[int, int]], walk: Walk) -> bool:
@@ -124,7 +122,7 @@ def _is_new(folder: _Folder, visited: set[tuple[int, int]], walk: Walk) -> bool:
     try:
         status = Path(folder.path).stat()
     except OSError as error:
-        walk.cannot_see(folder, error)
+        walk.cannot_see(folder.path, error)
         return False
     identity = (status.st_dev, status.st_ino)
     if identity in visited:
@@ -137,24 +135,21 @@ def _look_into(
     folder: _Folder, entries: list[os.DirEntry[str]], walk: Walk
 ) -> tuple[list[_Folder], list[_Folder]]:
     """Note the model files of one folder; return its real folders and its linked ones."""
-    inner: list[_Folder] = []
-    links: list[_Folder] = []
-    files: list[os.DirEntry[str]] = []
-    marks: list[str] = []
+    named: list[os.DirEntry[str]] = []
+    others: list[os.DirEntry[str]] = []
     for entry in entries:
         name = entry.name
-        if _leads_to(entry.is_dir):
-            (links if entry.is_symlink() else inner).append(_folder_in(folder, entry))
-        elif name[name.rfind(".") :].lower() in MODEL_EXTENSIONS:
-            files.append(entry)
-        elif name.endswith(UNFINISHED_MARKS):
-            marks.append(name)
-        elif entry.is_symlink() and not _leads_to(entry.is_file):
-            # Perhaps a folder on a disk that is not there now: its files are not gone for good.
-            links.append(_folder_in(folder, entry))
-    whole = _without_unfinished(folder, files, marks, walk) if marks else files
-    _note_files(folder, whole, walk)
-    return inner, links
+        (named if name[name.rfind(".") :].lower() in MODEL_EXTENSIONS else others).append(entry)
+    marks = [entry.name for entry in others if _is_mark(entry)]
+    whole = _without_unfinished(folder, named, marks, walk) if marks else named
+    listing = FolderListing(folder.path, folder.prefix)
+    others += _fill(listing, whole, walk)
+    walk.listings[folder.path] = listing
+    return _folders_among(others, folder.prefix)
+
+
+def _is_mark(entry: os.DirEntry[str]) -> bool:
+    return entry.name.endswith(UNFINISHED_MARKS) and not _leads_to(entry.is_dir)
 
 
 def _leads_to(is_kind: Callable[[], bool]) -> bool:
@@ -165,10 +160,6 @@ def _leads_to(is_kind: Callable[[], bool]) -> bool:
         return False
 
 
-def _folder_in(folder: _Folder, entry: os.DirEntry[str]) -> _Folder:
-    return _Folder(root=folder.root, path=entry.path, prefix=f"{folder.prefix}{entry.name}/")
-
-
 def _without_unfinished(
     folder: _Folder, files: list[os.DirEntry[str]], marks: list[str], walk: Walk
 ) -> list[os.DirEntry[str]]:
@@ -177,7 +168,7 @@ def _without_unfinished(
     whole, explained = [], set()
     for entry in files:
         mark = marked.get(entry.name) or marked.get(entry.name.rpartition(".")[0])
-        if mark is None:
+        if mark is None or _leads_to(entry.is_dir):
             whole.append(entry)
         else:
             explained.add(mark)
@@ -187,27 +178,45 @@ def _without_unfinished(
     return whole
 
 
-def _note_files(folder: _Folder, entries: list[os.DirEntry[str]], walk: Walk) -> None:
-    root, prefix, files = folder.root, folder.prefix, walk.files
-    is_text = _is_text(folder.path)
+def _fill(
+    listing: FolderListing, entries: list[os.DirEntry[str]], walk: Walk
+) -> list[os.DirEntry[str]]:
+    """Put the files among ``entries`` into the listing; return those that are folders."""
+    names: list[str] = []
+    numbers: list[int] = []
+    folders: list[os.DirEntry[str]] = []
     for entry in entries:
         try:
             status = entry.stat()
         except OSError as error:
-            walk.cannot_see(_folder_in(folder, entry), error)
+            walk.cannot_see(entry.path, error)
             continue
-        if not stat.S_ISREG(status.st_mode):
-            walk.skip(entry.path, "is no regular file")
-        elif not status.st_size:
-            walk.skip(entry.path, "is empty")
-        elif is_text and _is_text(entry.name):
-            files[(root, prefix + entry.name)] = state_of(status)
+        if status.st_mode & _KIND == _REGULAR and status.st_size:
+            names.append(entry.name)
+            numbers += (status.st_size, status.st_mtime_ns, status.st_ino & INODE_BITS)
+        elif stat.S_ISDIR(status.st_mode):
+            folders.append(entry)
         else:
-            walk.skip(entry.path, "has a name that is not valid text")
+            empty = stat.S_ISREG(status.st_mode)
+            walk.skip(entry.path, "is empty" if empty else "is no regular file")
+    listing.fill(names, numbers)
+    if not _is_text(listing.path + "".join(names)):
+        _leave_out_unreadable_names(listing, walk)
+    return folders
+
+
+def _leave_out_unreadable_names(listing: FolderListing, walk: Walk) -> None:
+    """Drop what cannot be stored as text: on Linux a name may be any bytes."""
+    is_text = _is_text(listing.path)
+    states = [(name, state) for name, state in listing.states() if is_text and _is_text(name)]
+    kept = {name for name, _ in states}
+    for name in listing.names:
+        if name not in kept:
+            walk.skip(str(Path(listing.path, name)), "has a name that is not valid text")
+    listing.fill([name for name, _ in states], [number for _, state in states for number in state])
 
 
 def _is_text(name: str) -> bool:
-    """Whether a name can be stored: on Linux a name may be any bytes."""
     if name.isascii():
         return True
     try:
@@ -215,3 +224,19 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _folders_among(
+    entries: list[os.DirEntry[str]], prefix: str
+) -> tuple[list[_Folder], list[_Folder]]:
+    """Return the real folders and the linked ones."""
+    inner: list[_Folder] = []
+    links: list[_Folder] = []
+    for entry in entries:
+        folder = _Folder(path=entry.path, prefix=f"{prefix}{entry.name}/")
+        if _leads_to(entry.is_dir):
+            (links if entry.is_symlink() else inner).append(folder)
+        elif entry.is_symlink() and not _leads_to(entry.is_file):
+            # Perhaps a folder on a disk that is not there now: its files are not gone for good.
+            links.append(folder)
+    return inner, links
