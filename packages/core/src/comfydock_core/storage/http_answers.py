@@ -1,4 +1,4 @@
-"""What hosts answer, and what a refusal means to the person who asked."""
+"""What hosts answer, and how a connection fails; refusals are in ``http_refusals.py``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib3.exceptions import TimeoutError as NoAnswerInTime
 
 from comfydock_core.errors import NetworkError
 from comfydock_core.storage.http_addresses import redact
-from comfydock_core.storage.http_routes import TOKEN_VARIABLES, Route
+from comfydock_core.storage.http_routes import Route
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,28 +24,37 @@ class HttpAnswer:
     """The head of an answer: the ``url`` that gave it (it may hold secrets: redact before
     showing), and its headers under lower-case names.
 
-    ``service`` is the public host that was meant. ``linked_sha256`` is the content's sha256 as
-    Hugging Face states it (X-Linked-Etag, possibly on an earlier hop), or empty.
+    ``public`` is the address that was meant, where ``url`` may be that of a mirror, and ``service``
+    its host. ``linked_sha256`` is the content's sha256 as Hugging Face states it (X-Linked-Etag,
+    possibly on an earlier hop), or empty. ``token_place`` names the variable or file whose token
+    was sent along; empty means that none was.
     """
 
     status: int
     url: str
+    public: str
     service: str
     headers: Mapping[str, str]
     linked_sha256: str = ""
+    token_place: str = ""
 
     @property
     def length(self) -> int | None:
         """Content-Length in bytes, where it is stated."""
-        value = self.headers.get("content-length", "")
-        return int(value) if value.isascii() and value.isdecimal() and len(value) < 20 else None
+        return whole_number(self.headers.get("content-length", ""))
+
+    @property
+    def is_web_page(self) -> bool:
+        """Whether it says that it is a page for people."""
+        kind = self.headers.get("content-type", "").lower()
+        return kind.startswith(("text/html", "application/xhtml"))
 
 
 class HttpStatusError(NetworkError):
     """A host answered with a status of 400 or more; ``answer`` is what it said."""
 
     def __init__(self, answer: HttpAnswer, *, sentence: str, hint: str, cause: str) -> None:
-        super().__init__(sentence, hint=hint, cause=cause, subject=redact(answer.url))
+        super().__init__(sentence, hint=hint, cause=cause, subject=redact(answer.public))
         self.answer = answer
 
 
@@ -53,55 +62,9 @@ class BodyCutError(NetworkError):
     """A body stopped before its end; asking for the rest may help."""
 
 
-_GATED = "GatedRepo"
-_MEANINGS = {
-    401: "wants to know who asks for `{url}`",
-    403: "does not give `{url}` to you",
-    404: "has no `{url}`",
-    410: "no longer has `{url}`",
-    416: "does not have the rest of `{url}`",
-    429: "asks for fewer requests",
-    451: "may not give out `{url}` for legal reasons",
-}
-_HINTS = {
-    404: "check the address; it may have been renamed, unpublished or made private",
-    410: "look for another source of the same file",
-    429: "wait a few minutes, then run the same command again",
-    451: "look for another source of the same file",
-}
-
-
-def status_error(answer: HttpAnswer) -> HttpStatusError:
-    """Make the failure for an answer of 400 or more: host, meaning, what to do."""
-    status, shown = answer.status, redact(answer.url)
-    code = answer.headers.get("x-error-code", "")
-    meaning = _MEANINGS.get(status, "is in trouble" if status >= 500 else "refused `{url}`")
-    hint = _HINTS.get(status, "try again later" if status >= 500 else "check the address")
-    if code == _GATED:
-        meaning = "gives `{url}` only to people who accepted its licence"
-    if status in (401, 403):
-        hint = _access_hint(answer, gated=code == _GATED)
-    return HttpStatusError(
-        answer,
-        sentence=f"`{answer.service}` {meaning.format(url=shown)}",
-        hint=hint,
-        cause=f"HTTP {status}" + (f", {code[:60]}" if code else ""),
-    )
-
-
-def _access_hint(answer: HttpAnswer, *, gated: bool) -> str:
-    variable = token_variable(answer.service)
-    if gated:
-        page = redact(answer.url).partition("/resolve/")[0]
-        return f"accept the licence at {page}, then set {variable or 'HF_TOKEN'}"
-    if variable:
-        return f"set {variable} to a token that may read it"
-    return "it cannot be fetched without signing in: fetch it by hand, or use another source"
-
-
-def token_variable(service: str) -> str:
-    """Return the environment variable that holds the token of a public host, or nothing."""
-    return TOKEN_VARIABLES.get(service, ("",))[0]
+def whole_number(value: str) -> int | None:
+    """Read a header that is a number of bytes; None for anything else."""
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < 20 else None
 
 
 def connection_error(route: Route, error: Exception) -> NetworkError:

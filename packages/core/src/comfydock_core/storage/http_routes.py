@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin
@@ -10,6 +11,7 @@ from urllib3.util import Url
 
 from comfydock_core.domain.settings import REGISTRY, HostSettings
 from comfydock_core.errors import NetworkError
+from comfydock_core.storage.host_tokens import Token, tokens
 from comfydock_core.storage.http_addresses import (
     Origin,
     addresses_of,
@@ -20,35 +22,44 @@ from comfydock_core.storage.http_addresses import (
 )
 
 HUGGING_FACE = "https://huggingface.co/"
-TOKEN_VARIABLES: Mapping[str, tuple[str, ...]] = {
-    "huggingface.co": ("HF_TOKEN",),
-    "civitai.com": ("CIVITAI_API_TOKEN", "CIVITAI_API_KEY"),
-    "civitai.red": ("CIVITAI_API_TOKEN", "CIVITAI_API_KEY"),
-    "github.com": ("GITHUB_TOKEN",),
-    "api.github.com": ("GITHUB_TOKEN",),
-}
+
+# Asked for JSON, Civitai refuses with 401 or 403 where it would lead a browser to its login page.
+_CIVITAI_DOWNLOAD = re.compile(r"https://(www\.)?civitai\.(com|red)/api/download/")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
     """One hop: the address that is contacted.
 
-    ``configured`` says that the user's own settings lead there, so it may be private and plain
-    http. ``token`` is sent with this hop; ``service`` is the public host that the user meant.
+    ``public`` is the address that was asked for, of which ``target`` may be a mirror, and
+    ``service`` is its host. ``configured`` says that the user's own settings lead there, so it may
+    be private and plain http. ``token`` is sent with this hop.
     """
 
     target: Url
     origin: Origin
+    public: str
     service: str
     configured: bool = False
-    token: str = ""
+    token: Token | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What this host is to be told whatever the request is, the token included."""
+        found = {}
+        if _CIVITAI_DOWNLOAD.match(self.public):
+            found["Content-Type"] = "application/json"
+        if self.token:
+            found["Authorization"] = f"Bearer {self.token.value}"
+        return found
 
 
 class Routes:
     """The user's settings and tokens as rules for every hop."""
 
     def __init__(self, hosts: HostSettings, environment: Mapping[str, str]) -> None:
-        self._tokens = dict(_tokens(environment))
+        endpoint = _endpoint(environment)
+        self._tokens = tokens(environment, origin_of(parsed(endpoint)) if endpoint else None)
         self._hosts = replace(hosts, mirrors=dict(_mirrors(hosts, environment)))
 
     def first(self, url: str) -> Route:
@@ -60,7 +71,7 @@ class Routes:
         parts = parsed(url)
         route = self._towards(parts)
         meant = origin_of(parts) if self._allowed(route.target) else route.origin
-        token = self._tokens.get(route.origin) or self._tokens.get(meant, "")
+        token = self._tokens.get(route.origin) or self._tokens.get(meant)
         if token and (route.origin.scheme == "https" or self._allowed(route.target)):
             return replace(route, token=token)
         return route
@@ -74,6 +85,7 @@ class Routes:
             following,
             configured=following.configured or route.configured,
             token=route.token,
+            public=route.public,
             service=route.service,
         )
 
@@ -111,9 +123,12 @@ class Routes:
         reached = self._hosts.reach(str(public))
         target = parsed(reached)
         configured = reached != str(public) or self._is_registry(public)
-        service = origin_of(public).shown
         return Route(
-            target=target, origin=origin_of(target), service=service, configured=configured
+            target=target,
+            origin=origin_of(target),
+            public=str(public),
+            service=origin_of(public).shown,
+            configured=configured,
         )
 
     def _is_registry(self, url: Url) -> bool:
@@ -160,16 +175,6 @@ def _mirrors(hosts: HostSettings, environment: Mapping[str, str]) -> Iterator[tu
         yield HUGGING_FACE, endpoint
 
 
-def _tokens(environment: Mapping[str, str]) -> Iterator[tuple[Origin, str]]:
-    for host, variables in TOKEN_VARIABLES.items():
-        token = _token(environment, variables)
-        if token:
-            yield Origin(scheme="https", host=host, port=443), token
-    endpoint, token = _endpoint(environment), _token(environment, ("HF_TOKEN",))
-    if endpoint and token:
-        yield origin_of(parsed(endpoint)), token
-
-
 def _endpoint(environment: Mapping[str, str]) -> str:
     endpoint = environment.get("HF_ENDPOINT", "").strip()
     if endpoint and not endpoint.startswith(("https://", "http://")):
@@ -177,13 +182,3 @@ def _endpoint(environment: Mapping[str, str]) -> str:
             "`HF_ENDPOINT` is not a web address", hint="set it as https://host, or unset it"
         )
     return _as_folder(endpoint) if endpoint else ""
-
-
-def _token(environment: Mapping[str, str], variables: tuple[str, ...]) -> str:
-    name = next((name for name in variables if environment.get(name)), "")
-    token = environment.get(name, "").strip()
-    if not token.isascii() or not token.isprintable():
-        raise NetworkError(
-            f"`{name}` holds characters that no token has", hint="copy the token again"
-        )
-    return token
