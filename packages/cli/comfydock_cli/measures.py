@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 _UNITS = ("KB", "MB", "GB", "TB")
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)\s*([KMGT]?)I?B?")
 
 
 def size_text(size: int) -> str:
@@ -16,6 +19,15 @@ def size_text(size: int) -> str:
         if amount < 1023.95:
             return f"{amount:.1f} {unit}"
     return f"{amount:.1f} {_UNITS[-1]}"
+
+
+def parsed_size(text: str) -> int | None:
+    """Return the bytes of ``500``, ``500KB``, ``5 MB`` or ``1.5G``; None for anything else."""
+    match = _SIZE.fullmatch(text.strip().upper())
+    if not match:
+        return None
+    steps = ("", "K", "M", "G", "T").index(match[2])
+    return int(float(match[1]) * 1024**steps)
 
 
 def duration_text(seconds: float) -> str:

@@ -1,19 +1,21 @@
-"""model list, find, add-source, index dir, index scan: the model library."""
+"""model list, find, info, add-source, verify: what the library holds."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from shlex import quote
 
 from comfydock_core.domain.models import ModelWithLocation, detect_url_type
 from comfydock_core.domain.names import url_problem
-from comfydock_core.errors import NotFoundError, UsageError
+from comfydock_core.domain.untrusted import escape_text
+from comfydock_core.errors import NetworkError, NotFoundError, StorageError, UsageError
+from comfydock_core.services.model_service import ModelService
 from comfydock_core.workspace.workspace import Workspace
 
 from comfydock_cli.context import Context
 from comfydock_cli.measures import counted, size_text
-from comfydock_cli.result import CommandResult
+from comfydock_cli.result import CommandResult, ErrorItem
 
 
 def list_models_arguments(_: ArgumentParser) -> None:
@@ -41,22 +43,65 @@ def find_models(arguments: Namespace, context: Context) -> CommandResult:
 def _listing(
     command: str, workspace: Workspace, models: Sequence[ModelWithLocation], what: str
 ) -> CommandResult:
-    rows = [
-        {
-            "hash": model.hash,
-            "path": model.path,
-            "relative_path": model.relative_path,
-            "size": model.size,
-            "sha256": model.sha256_hash,
-            "sources": list(workspace.tools.models.get_model_sources(model.hash)),
-        }
-        for model in models
+    rows = [_row(workspace, model) for model in models]
+    lines = [
+        f"{m.hash[:12]}  {size_text(m.size):>9}  {escape_text(m.relative_path)}" for m in models
     ]
-    lines = [f"{m.hash[:12]}  {size_text(m.size):>9}  {m.relative_path}" for m in models]
     folders = ", ".join(str(folder) for folder in workspace.models_directories)
     size = size_text(sum(model.size for model in models))
     total = f"{counted(len(models), 'model')}{what}, {size}, in {folders}"
     return CommandResult(command=command, data={"models": rows}, text="\n".join([*lines, total]))
+
+
+def _row(workspace: Workspace, model: ModelWithLocation) -> dict[str, object]:
+    return {
+        "hash": model.hash,
+        "path": model.path,
+        "relative_path": model.relative_path,
+        "size": model.size,
+        "blake3": model.blake3_hash,
+        "sha256": model.sha256_hash,
+        "sources": list(workspace.tools.models.get_model_sources(model.hash)),
+    }
+
+
+def show_model_arguments(parser: ArgumentParser) -> None:
+    """MODEL."""
+    parser.add_argument("model", metavar="MODEL", help="a file name, path or hash")
+
+
+def show_model(arguments: Namespace, context: Context) -> CommandResult:
+    """Show one model: where it lies, what it is, where it can be had, who uses it."""
+    workspace = context.workspace
+    workspace.scan_models()
+    model = named_model(workspace, arguments.model)
+    places = workspace.tools.models.locations(model.hash)
+    sources = workspace.tools.models.get_model_sources(model.hash)
+    uses = _uses(workspace, model.hash)
+    unread = "not calculated: comfydock model verify " + quote(model.relative_path)
+    lines = [
+        f"{escape_text(model.filename)}  {size_text(model.size)}  {model.category}",
+        f"  hash     {model.hash}",
+        f"  blake3   {model.blake3_hash or unread}",
+        f"  sha256   {model.sha256_hash or unread}",
+        *(f"  file     {escape_text(place.path)}" for place in places),
+        *(f"  source   {escape_text(url)}" for url in sources or ("none known",)),
+        *(f"  used by  {escape_text(use)}" for use in uses or ("no workflow",)),
+    ]
+    data = {**_row(workspace, model), "paths": [p.path for p in places], "used_by": list(uses)}
+    return CommandResult(command="model info", data=data, text="\n".join(lines))
+
+
+def _uses(workspace: Workspace, key: str) -> tuple[str, ...]:
+    """Return ``environment: workflow`` for every workflow that is recorded to load a model."""
+    found = []
+    for name in workspace.environment_names():
+        environment = workspace.environment(name)
+        if environment.pyproject_path.is_file():
+            recorded = environment.manifest().workflows.values()
+            loading = (w.name for w in recorded if any(model.hash == key for model in w.models))
+            found += [f"{name}: {workflow}" for workflow in loading]
+    return tuple(found)
 
 
 def add_model_source_arguments(parser: ArgumentParser) -> None:
@@ -66,22 +111,96 @@ def add_model_source_arguments(parser: ArgumentParser) -> None:
 
 
 def add_model_source(arguments: Namespace, context: Context) -> CommandResult:
-    """Record where a model can be downloaded."""
+    """Record where a model can be downloaded, after asking the host what lies there."""
     workspace = context.workspace
     workspace.scan_models()
     if problem := url_problem(arguments.url):
         raise UsageError(f"`{arguments.url}` {problem}", subject=arguments.url)
-    model = _named_model(workspace, arguments.model)
-    kind = detect_url_type(arguments.url)
-    workspace.tools.models.add_source(model.hash, kind, arguments.url)
+    model = named_model(workspace, arguments.model)
+    notes: tuple[str, ...] = ()
+    urls: tuple[str, ...] = (arguments.url,)
+    try:
+        found = workspace.tools.model_hosts.examine(arguments.url)
+        _require_same(model, found.size, found.sha256, arguments.url)
+        urls = tuple(dict.fromkeys((found.url, found.original)))
+        notes = (f"this source {found.problem}",) if found.problem else ()
+    except NetworkError as error:
+        notes = (f"not checked: {error.sentence}",)
+    for url in urls:
+        workspace.tools.models.add_source(model.hash, detect_url_type(url), url)
+    kind = detect_url_type(urls[0])
     return CommandResult(
         command="model add-source",
-        data={"hash": model.hash, "url": arguments.url, "type": kind},
-        text=f"✓ {model.relative_path} can be had at {arguments.url} ({kind})",
+        data={"hash": model.hash, "url": urls[0], "urls": list(urls), "type": kind},
+        text=f"✓ {escape_text(model.relative_path)} can be had at {escape_text(urls[0])} ({kind})",
+        notes=notes,
     )
 
 
-def _named_model(workspace: Workspace, name: str) -> ModelWithLocation:
+def _require_same(model: ModelWithLocation, size: int | None, sha256: str, url: str) -> None:
+    """Refuse an address of which its host says that another file lies there."""
+    other_size = size is not None and size != model.size
+    if other_size or (sha256 and model.sha256_hash and sha256 != model.sha256_hash):
+        told = f"{size} bytes" if other_size else f"sha256 {sha256}"
+        own = f"{model.size} bytes" if other_size else f"sha256 {model.sha256_hash}"
+        raise UsageError(
+            f"`{url}` is another file than `{model.relative_path}`",
+            cause=f"there: {told}; here: {own}",
+            hint=f"comfydock model info {quote(model.relative_path)}",
+            subject=url,
+        )
+
+
+def verify_models_arguments(parser: ArgumentParser) -> None:
+    """MODEL or --all."""
+    parser.add_argument("model", nargs="?", default="", metavar="MODEL")
+    parser.add_argument("--all", action="store_true", help="every file of the library")
+
+
+def verify_models(arguments: Namespace, context: Context) -> CommandResult:
+    """Read files whole and compare them with what the index knows of them."""
+    workspace = context.workspace
+    if bool(arguments.model) == arguments.all:
+        raise UsageError("name a model, or all of them with `--all`", hint="comfydock model list")
+    workspace.scan_models()
+    index = workspace.tools.models
+    chosen = index.all()
+    if arguments.model:
+        chosen = index.locations(named_model(workspace, arguments.model).hash)
+    verdicts = {
+        model.path: ("unreadable" if isinstance(verdict, StorageError) else verdict)
+        for model, verdict in ModelService(workspace).verify(chosen)
+    }
+    bad = {path: verdict for path, verdict in verdicts.items() if verdict in _BAD}
+    return CommandResult(
+        command="model verify",
+        data={"files": verdicts},
+        text="\n".join(_verdict_lines(verdicts, bad)),
+        status="partial" if bad else "success",
+        exit_code=3 if bad else 0,
+        errors=tuple(
+            ErrorItem(code=f"model-{verdict}", message=f"`{path}` is {verdict}", subject=path)
+            for path, verdict in bad.items()
+        ),
+        next_command="comfydock model index scan" if bad else "",
+    )
+
+
+_BAD = ("different", "unreadable")
+
+
+def _verdict_lines(verdicts: Mapping[str, str], bad: Mapping[str, str]) -> list[str]:
+    lines = [f"✗ {escape_text(path)} ({verdict})" for path, verdict in bad.items()]
+    new = sum(verdict == "unproven" for verdict in verdicts.values())
+    first = f", {new} of them for the first time: their digests are known now" if new else ""
+    whole = len(verdicts) - len(bad)
+    return [
+        *lines,
+        f"{'⚠' if bad else '✓'} {whole} of {counted(len(verdicts), 'file')} whole{first}",
+    ]
+
+
+def named_model(workspace: Workspace, name: str) -> ModelWithLocation:
     """Return the one model that a user means by its file name, path or hash."""
     index = workspace.tools.models
     found = index.by_relative_path(name) or index.by_filename(name) or index.find(name)
@@ -94,50 +213,3 @@ def _named_model(workspace: Workspace, name: str) -> ModelWithLocation:
         )
     choices = ", ".join(f"`{model.relative_path}`" for model in contents.values())
     raise UsageError(f"`{name}` could be several models: {choices}", subject=name)
-
-
-def set_models_directory_arguments(parser: ArgumentParser) -> None:
-    """DIR."""
-    parser.add_argument("folder", metavar="DIR", help="a folder of models, used where it lies")
-
-
-def set_models_directory(arguments: Namespace, context: Context) -> CommandResult:
-    """Add a folder to the library and index it."""
-    workspace = context.workspace
-    folder = Path(arguments.folder)
-    if not arguments.folder or not folder.expanduser().is_dir():
-        raise NotFoundError(f"`{arguments.folder}` is no folder", subject=arguments.folder)
-    added = workspace.add_models_directory(folder)
-    text = "" if added else f"{folder} was already part of the library\n"
-    return _scanned("model index dir", workspace, text)
-
-
-def scan_models_arguments(_: ArgumentParser) -> None:
-    """No arguments of its own."""
-
-
-def scan_models(_: Namespace, context: Context) -> CommandResult:
-    """Look for new, changed and missing models."""
-    return _scanned("model index scan", context.workspace, "")
-
-
-def _scanned(command: str, workspace: Workspace, before: str) -> CommandResult:
-    result = workspace.scan_models()
-    counts = {
-        "added": result.added,
-        "changed": result.changed,
-        "removed": result.removed,
-        "unchanged": result.unchanged,
-    }
-    told = ", ".join(f"{count} {word}" for word, count in counts.items())
-    return CommandResult(
-        command=command,
-        data={
-            **counts,
-            "skipped": [{"path": s.path, "reason": s.reason} for s in result.skipped],
-            "directories": [str(folder) for folder in workspace.models_directories],
-        },
-        text=f"{before}✓ Scanned in {result.seconds:.2f} s: {told}",
-        notes=tuple(f"left out {s.path}: {s.reason}" for s in result.skipped),
-        next_command="comfydock model list",
-    )

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from comfydock_core.domain.models import ModelRoot
 from comfydock_core.errors import NotReadyError
+from comfydock_core.storage.extra_model_paths import extra_model_roots
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.running import (
     comfyui_command,
@@ -63,13 +65,33 @@ def test_the_users_variables_are_passed_on_but_for_those_that_disturb(
 def test_every_folder_of_models_is_listed_under_all_its_names(tmp_path: Path) -> None:
     for name in ("loras", "ultralytics", "custom_nodes", "two words"):
         (tmp_path / name).mkdir()
-    lines = extra_model_paths([tmp_path, tmp_path / "missing"]).splitlines()
+    plain = [ModelRoot(path=str(tmp_path)), ModelRoot(path=str(tmp_path / "missing"))]
+    lines = extra_model_paths(tmp_path, plain).splitlines()
     assert lines.count("    is_default: true") == 1
     assert lines.count("    loras: |") == 2
     assert lines.count("    ultralytics: |") == 1
     unet = lines.index("    diffusion_models: |")
     assert lines[unet + 1 : unet + 3] == ["        diffusion_models", "        unet"]
     assert not [line for line in lines if "custom_nodes" in line or "two words" in line]
+
+
+def test_comfyui_sees_every_folder_of_the_library(tmp_path: Path) -> None:
+    """What is written is read back by ComfyUI's rules; a cache's links are no models' names."""
+    library = [
+        ModelRoot(path=str(tmp_path / 'web "ui"' / "Stable-diffusion"), category="checkpoints"),
+        ModelRoot(path=str(tmp_path / "$HOME: #1" / "Lora"), category="loras"),
+        ModelRoot(path=str(tmp_path / "odd"), category="on"),
+        ModelRoot(path=str(tmp_path / "odder"), category="a: b"),
+    ]
+    for root in library:
+        Path(root.path).mkdir(parents=True)
+    (tmp_path / "models" / "vae").mkdir(parents=True)
+    (tmp_path / "hub" / "models--acme--m").mkdir(parents=True)
+    file = tmp_path / "x.yaml"
+    hub = ModelRoot(path=str(tmp_path / "hub"))
+    file.write_text(extra_model_paths(tmp_path / "models", [hub, *library]), encoding="utf-8")
+    own = ModelRoot(path=str(tmp_path / "models" / "vae"), category="vae")
+    assert extra_model_roots(file) == (own, *library)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,11 @@ from comfydock_core.workspace.environments import (
 from comfydock_core.workspace.journal import Journal, write_journal
 from comfydock_core.workspace.workspace import Workspace, default_root
 
+from tests.core.storage.folder_trees import grow, shown
+from tests.core.storage.model_files import write_model
 from tests.core.workspace.workspaces import environment_in, workspace_at
+
+WEBUI = "w/models/Stable-diffusion checkpoints"
 
 
 @pytest.fixture
@@ -43,12 +47,80 @@ def test_settings_are_read_again_after_a_change(workspace: Workspace) -> None:
     assert workspace.tools is not tools
 
 
-def test_the_first_models_directory_takes_downloads(workspace: Workspace, tmp_path: Path) -> None:
+def test_directories_are_added_in_turn(workspace: Workspace, tmp_path: Path) -> None:
     assert list(workspace.models_directories) == [workspace.root / "models"]
     (tmp_path / "link").symlink_to(tmp_path / "a")
     added = [workspace.add_models_directory(tmp_path / name) for name in ("a", "b", "a", "link")]
     assert added == [True, True, False, False]
     assert list(workspace.models_directories) == [tmp_path / "a", tmp_path / "b"]
+
+
+@pytest.mark.parametrize(
+    ("tree", "directories", "roots", "downloads"),
+    [
+        ([], [], ["home/models "], "home/models"),
+        (["a/loras/", "b/"], ["a", "b"], ["a ", "b "], "a"),
+        (["ui/main.py", "ui/models/"], ["ui"], ["ui/models "], "ui/models"),
+        (["w/models/Stable-diffusion/"], ["w"], [WEBUI], "home/models"),
+        (
+            ["w/models/Stable-diffusion/", "home/models/"],
+            ["w"],
+            [WEBUI, "home/models "],
+            "home/models",
+        ),
+        (["w/models/Stable-diffusion/", "a/"], ["w", "a", "w"], [WEBUI, "a "], "home/models"),
+        (["hub/models--a--b/"], ["hub"], ["hub "], "home/models"),
+        (["x.yaml", "v/"], ["x.yaml"], ["v vae"], "home/models"),
+    ],
+)
+def test_the_library_is_what_the_directories_hold(
+    workspace: Workspace,
+    tmp_path: Path,
+    tree: list[str],
+    directories: list[str],
+    roots: list[str],
+    downloads: str,
+) -> None:
+    grow(tmp_path, tree)
+    if "x.yaml" in tree:
+        (tmp_path / "x.yaml").write_text("x:\n  vae: v\n", encoding="utf-8")
+    for name in directories:
+        workspace.add_models_directory(tmp_path / name)
+    found = [" ".join(each) for each in shown(workspace.model_roots, tmp_path)]
+    assert found == roots
+    assert workspace.download_directory == tmp_path / downloads
+
+
+def test_models_are_indexed_where_another_tool_keeps_them(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    grow(tmp_path, ["w/models/Stable-diffusion/sub/a.ckpt", "w/models/Lora/"])
+    write_model(tmp_path / "w/models/Lora/b.sft", b"more weights")
+    snapshot = tmp_path / "hub/models--a--b/snapshots/c"
+    snapshot.mkdir(parents=True)
+    (snapshot / "d.sft").symlink_to(write_model(tmp_path / "hub/models--a--b/blobs/e", b"other"))
+    for name in ("w", "hub"):
+        workspace.add_models_directory(tmp_path / name)
+    workspace.scan_models()
+    assert sorted(
+        (model.relative_path, model.category, Path(model.path).relative_to(tmp_path).as_posix())
+        for model in workspace.tools.models.all()
+    ) == [
+        ("checkpoints/sub/a.ckpt", "checkpoints", "w/models/Stable-diffusion/sub/a.ckpt"),
+        ("loras/b.sft", "loras", "w/models/Lora/b.sft"),
+        (
+            "models--a--b/snapshots/c/d.sft",
+            "models--a--b",
+            "hub/models--a--b/snapshots/c/d.sft",
+        ),
+    ]
+
+
+def test_a_file_that_names_no_folders_is_not_added(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("x: 7\n", encoding="utf-8")
+    with pytest.raises(StorageError, match=r"x\.yaml"):
+        workspace.add_models_directory(tmp_path / "x.yaml")
+    assert list(workspace.models_directories) == [workspace.root / "models"]
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "-x", "nul"])

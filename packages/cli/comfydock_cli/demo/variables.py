@@ -8,13 +8,15 @@ from pathlib import Path
 from comfydock_core.domain.settings import HostSettings, PythonSettings
 from comfydock_core.storage.config_file import read_settings
 from comfydock_core.storage.uv import uv_cache_folder
-from comfydock_core.workspace.workspace import CONFIG, default_root
+from comfydock_core.workspace.model_directories import CONFIG
+from comfydock_core.workspace.workspace import default_root
 
 from comfydock_cli.demo.content import COMFYUI, REGISTRY, mirrors
 
 # Tokens must not go to the demo's hosts, and HF_ENDPOINT would lead past them.
 _LEFT_OUT = (
-    *("HF_ENDPOINT", "HF_TOKEN", "CIVITAI_API_TOKEN", "CIVITAI_API_KEY", "GITHUB_TOKEN"),
+    *("HF_ENDPOINT", "HF_HOME", "HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN"),
+    *("CIVITAI_API_TOKEN", "CIVITAI_API_KEY", "GITHUB_TOKEN", "GH_TOKEN"),
     *("SOURCE_DATE_EPOCH", "FORCE_COLOR", "PYTHONDONTWRITEBYTECODE"),
 )
 _LOOPBACK = "127.0.0.1,localhost"

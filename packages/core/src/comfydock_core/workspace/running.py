@@ -7,17 +7,19 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from comfydock_core.domain.models import ModelRoot
 from comfydock_core.errors import NotReadyError
 from comfydock_core.storage.durable_files import write_durably
+from comfydock_core.storage.extra_model_paths import EXTRA_MODEL_PATHS
+from comfydock_core.storage.model_layouts import takes_new_models
 from comfydock_core.storage.processes import bin_folder, scrubbed_environment
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.workspace import Workspace
 
-EXTRA_PATHS = "extra_model_paths.yaml"
 MODEL_FOLDERS = (
     "audio_encoders",
     "checkpoints",
@@ -66,8 +68,9 @@ def comfyui_command(
             hint=f"comfydock delete {environment.name}, then import or create it again",
             subject=environment.name,
         )
-    paths = environment.path / EXTRA_PATHS
-    write_durably(paths, extra_model_paths(workspace.models_directories).encode())
+    paths = environment.path / EXTRA_MODEL_PATHS
+    text = extra_model_paths(workspace.download_directory, workspace.model_roots)
+    write_durably(paths, text.encode())
     return [
         *(str(environment.python), "main.py", "--extra-model-paths-config", str(paths)),
         *options,
@@ -85,22 +88,35 @@ def comfyui_variables(workspace: Workspace, environment: Environment) -> dict[st
     return variables | {"VIRTUAL_ENV": str(environment.venv_path)}
 
 
-def extra_model_paths(folders: Sequence[Path]) -> str:
-    """Return ComfyUI's extra_model_paths.yaml for the model library, the first folder as default.
+def extra_model_paths(default: Path, roots: Iterable[ModelRoot]) -> str:
+    """Return ComfyUI's extra_model_paths.yaml for the model library, with ``default`` before all.
 
-    Every folder of models is listed whether it is there or not, and each under all its names.
+    In a folder with categories every one is listed whether it is there or not, and under all its
+    names. A Hugging Face cache has no categories; what is used of it is linked.
     """
     lines: list[str] = []
-    for number, folder in enumerate(folders):
-        lines += [
-            f"comfydock_{number}:",
-            f"    base_path: {json.dumps(str(folder), ensure_ascii=False)}",
-        ]
-        lines += ["    is_default: true"] if number == 0 else []
-        for name in sorted({*MODEL_FOLDERS, *_folders_in(folder)} - set(_ALSO.values())):
-            lines += [f"    {name}: |", f"        {name}"]
-            lines += [f"        {_ALSO[name]}"] if name in _ALSO else []
+    first = ModelRoot(path=str(default))
+    for number, root in enumerate(dict.fromkeys((first, *roots))):
+        if root.category:
+            lines += [f"comfydock_{number}:", f"    {_text(root.category)}: {_text(root.path)}"]
+        elif root == first or takes_new_models(root):
+            lines += [f"comfydock_{number}:", f"    base_path: {_text(root.path)}"]
+            lines += ["    is_default: true"] if root == first else []
+            lines += _categories_in(Path(root.path))
     return "\n".join(lines) + "\n"
+
+
+def _categories_in(folder: Path) -> Iterator[str]:
+    for name in sorted({*MODEL_FOLDERS, *_folders_in(folder)} - set(_ALSO.values())):
+        yield from (f"    {name}: |", f"        {name}")
+        if name in _ALSO:
+            yield f"        {_ALSO[name]}"
+
+
+def _text(text: str) -> str:
+    """Return a text as YAML takes it for one: a word as it is, all else as a JSON text."""
+    is_word = _PLAIN_NAME.fullmatch(text) and text.lower() not in _YAML_WORDS
+    return text if is_word else json.dumps(text, ensure_ascii=False)
 
 
 def _folders_in(folder: Path) -> set[str]:

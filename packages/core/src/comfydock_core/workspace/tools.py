@@ -11,9 +11,11 @@ from comfydock_core.domain.settings import Settings
 from comfydock_core.events import Reporter
 
 if TYPE_CHECKING:
+    from comfydock_core.storage.download_limits import DownloadLimits
     from comfydock_core.storage.downloads import Downloader
     from comfydock_core.storage.git import Git, RepositoryCache
     from comfydock_core.storage.http import HttpClient
+    from comfydock_core.storage.model_hosts import ModelHosts
     from comfydock_core.storage.model_index import ModelIndex
     from comfydock_core.storage.node_registry import NodeRegistry
     from comfydock_core.storage.uv import Uv
@@ -34,6 +36,7 @@ class Tools:
         self._settings = settings
         self._process_environment = process_environment
         self._reporter = reporter
+        self.download_limits: DownloadLimits | None = None
 
     @cached_property
     def git(self) -> Git:
@@ -77,14 +80,23 @@ class Tools:
 
     @cached_property
     def downloader(self) -> Downloader:
-        """Verified downloads."""
+        """Verified downloads, within ``download_limits`` as they are when it is first used."""
+        from comfydock_core.storage.download_limits import DownloadLimits
         from comfydock_core.storage.downloads import Downloader
 
-        return Downloader(self.http, self._reporter)
+        limits = self.download_limits or DownloadLimits()
+        return Downloader(self.http, self._reporter, limits=limits)
+
+    @cached_property
+    def model_hosts(self) -> ModelHosts:
+        """The hosts of models, asked about addresses and contents."""
+        from comfydock_core.storage.model_hosts import ModelHosts
+
+        return ModelHosts(self.http)
 
     @cached_property
     def models(self) -> ModelIndex:
         """The index of the model library."""
         from comfydock_core.storage.model_index import ModelIndex
 
-        return ModelIndex(self._root / "index.db")
+        return ModelIndex(self._root / "index.db", self._reporter)

@@ -11,17 +11,16 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from comfydock_core.domain.names import checked_environment_name, is_environment_name
-from comfydock_core.domain.settings import Settings
 from comfydock_core.errors import BusyError, NotFoundError, StorageError
 from comfydock_core.events import Reporter, SilentReporter
-from comfydock_core.storage.config_file import change_settings, read_settings
+from comfydock_core.storage.config_file import change_settings
 from comfydock_core.storage.durable_files import storage_error, storage_errors
+from comfydock_core.storage.model_layouts import model_roots
 from comfydock_core.storage.model_scan import ScanResult
 from comfydock_core.workspace.environment import Environment
+from comfydock_core.workspace.model_directories import CONFIG, ModelDirectories
 from comfydock_core.workspace.tools import Tools
 from comfydock_core.workspace.work_log import LoggingReporter
-
-CONFIG = "config.toml"
 
 
 def default_root(environment: Mapping[str, str]) -> Path:
@@ -30,7 +29,7 @@ def default_root(environment: Mapping[str, str]) -> Path:
     return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".comfydock"
 
 
-class Workspace:
+class Workspace(ModelDirectories):
     """The root of everything; the services of this machine hang from it, made when first used.
 
     ``created`` tells whether opening it made it, so that a front end can say where it is.
@@ -42,10 +41,10 @@ class Workspace:
         environment: Mapping[str, str],
         reporter: Reporter | None = None,
     ) -> None:
-        self.root = root
-        self.process_environment = environment
+        super().__init__(root, environment)
         self.reporter = LoggingReporter(reporter or SilentReporter())
         self.created = False
+        self._locks: dict[Path, FileLock] = {}
 
     @classmethod
     def open(
@@ -80,11 +79,6 @@ class Workspace:
         """The log of an environment's last creation or import, in detail."""
         return self.root / "logs" / f"{name}.log"
 
-    @cached_property
-    def settings(self) -> Settings:
-        """config.toml with the environment variables over it."""
-        return read_settings(self.root / CONFIG, self.process_environment)
-
     def change_settings(self, changes: Mapping[str, object]) -> None:
         """Set keys of config.toml and read it again."""
         change_settings(self.root / CONFIG, changes)
@@ -96,24 +90,23 @@ class Workspace:
         """git, uv, HTTP, the registry and the model index, for the settings as they are now."""
         return Tools(self.root, self.settings, self.process_environment, self.reporter)
 
-    @property
-    def models_directories(self) -> tuple[Path, ...]:
-        """The folders of the model library; the first one takes downloads."""
-        chosen = tuple(Path(folder) for folder in self.settings.models_directories)
-        return chosen or (self.root / "models",)
-
     def add_models_directory(self, folder: Path) -> bool:
-        """Add a folder to the library; the first one added becomes the default. False if known."""
+        """Add a folder to the library; the first one added becomes the default. False if known.
+
+        An extra_model_paths.yaml may stand for the folders that it names; StorageError if ComfyUI
+        could not read it.
+        """
         place = str(folder.expanduser().resolve())
         known = self.settings.models_directories
         if place in known:
             return False
+        model_roots(Path(place))
         self.change_settings({"models.directories": [*known, place]})
         return True
 
     def scan_models(self) -> ScanResult:
-        """Bring the index up to date with what lies in the models directories."""
-        return self.tools.models.scan(self.models_directories, self.reporter)
+        """Bring the index up to date with what lies in the model library."""
+        return self.tools.models.scan(self.model_roots, self.reporter)
 
     def environment_names(self) -> tuple[str, ...]:
         """Return the names of the environments, complete or not, sorted.
@@ -145,9 +138,13 @@ class Workspace:
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """Hold an environment for one process; BusyError when another one has it."""
+        """Hold an environment for one process; BusyError when another one has it.
+
+        Who holds it through this workspace may take it again, as an export does that resolves
+        workflows.
+        """
         path = self.root / "locks" / f"{checked_environment_name(name)}.lock"
-        lock = FileLock(path)
+        lock = self._locks.setdefault(path, FileLock(path))
         try:
             lock.acquire(timeout=0.2)
         except Timeout as error:

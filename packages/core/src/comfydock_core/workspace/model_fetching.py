@@ -1,0 +1,127 @@
+"""Models that are wanted -> files in the library: what is here is used, the rest is downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from comfydock_core.domain.manifest import ManifestModel
+from comfydock_core.domain.models import detect_url_type
+from comfydock_core.errors import ComfydockError
+from comfydock_core.events import ItemFailed, ItemFinished, ItemStarted, StepFinished, StepStarted
+from comfydock_core.storage.downloads import DownloadRequest, DownloadResult, model_request
+from comfydock_core.workspace.local_models import find_local, make_loadable
+from comfydock_core.workspace.workspace import Workspace
+
+STEP = "models"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WantedModel:
+    """A file for the library.
+
+    ``target`` is POSIX, below the models directory; ``sources`` are tried in turn; ``content`` is
+    what is known of it, and nothing else is put in place. ``named`` tells that the user named the
+    sources, who may name a file of this machine.
+    """
+
+    filename: str
+    target: str
+    sources: tuple[str, ...]
+    content: ManifestModel | None = None
+    named: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FetchedModel:
+    """What became of a wanted model; ``path`` is where it lies, ``error`` why it does not."""
+
+    wanted: WantedModel
+    how: Literal["found", "downloaded", "failed"]
+    path: str = ""
+    error: ComfydockError | None = None
+
+
+def fetch_models(workspace: Workspace, wanted: Sequence[WantedModel]) -> tuple[FetchedModel, ...]:
+    """Bring every model into the library, and remember where it was had.
+
+    A failure of one does not keep the others from coming; a full disk ends it all.
+    """
+    workspace.scan_models()
+    found = [_found(workspace, model) for model in wanted]
+    missing = [model for model, here in zip(wanted, found, strict=True) if not here]
+    fetched = _download(workspace, missing) if missing else []
+    if fetched:
+        workspace.scan_models()
+        for outcome in fetched:
+            _remember(workspace, outcome)
+    return (*filter(None, found), *fetched)
+
+
+def _found(workspace: Workspace, wanted: WantedModel) -> FetchedModel | None:
+    if wanted.content is None:
+        return None
+    match = find_local(workspace, wanted.content)
+    if match is None or match.kind != "verified":
+        return None
+    make_loadable(workspace, match.model, wanted.content.category, wanted.target)
+    return FetchedModel(wanted=wanted, how="found", path=match.model.path)
+
+
+def _download(workspace: Workspace, wanted: Sequence[WantedModel]) -> list[FetchedModel]:
+    report = workspace.reporter.report
+    report(StepStarted(step=STEP, title="Downloading models", count=len(wanted)))
+    requests = {_request(workspace, model): model for model in wanted}
+    for request in requests:
+        report(ItemStarted(step=STEP, item=request.shown, size=request.size))
+    outcomes: list[FetchedModel] = []
+    with closing(workspace.tools.downloader.fetch_all(requests)) as results:
+        for request, result in results:
+            outcomes.append(_outcome(requests[request], result))
+            report(_told(request, result))
+    done = sum(outcome.how == "downloaded" for outcome in outcomes)
+    report(StepFinished(step=STEP, detail=f"Downloaded {done}/{len(wanted)} models"))
+    return outcomes
+
+
+def _request(workspace: Workspace, wanted: WantedModel) -> DownloadRequest:
+    request = model_request(
+        wanted.content,
+        urls=wanted.sources,
+        target=workspace.download_directory / wanted.target,
+        name=wanted.filename,
+    )
+    return replace(request, local_allowed=wanted.named)
+
+
+def _outcome(wanted: WantedModel, result: DownloadResult | ComfydockError) -> FetchedModel:
+    if isinstance(result, ComfydockError):
+        return FetchedModel(wanted=wanted, how="failed", error=result)
+    return FetchedModel(wanted=wanted, how="downloaded", path=str(result.path))
+
+
+def _told(
+    request: DownloadRequest, result: DownloadResult | ComfydockError
+) -> ItemFinished | ItemFailed:
+    if isinstance(result, ComfydockError):
+        return ItemFailed(step=STEP, item=request.shown, reason=reason_of(result))
+    detail = "verified" if request.provable else "there was no digest to verify it with"
+    return ItemFinished(step=STEP, item=request.shown, detail=detail)
+
+
+def reason_of(error: ComfydockError) -> str:
+    """Say a failure in one line, with its cause and what to do."""
+    parts = (error.sentence, error.cause.partition("\n")[0], error.hint)
+    return "; ".join(filter(None, parts))
+
+
+def _remember(workspace: Workspace, outcome: FetchedModel) -> None:
+    """Keep the addresses of what came from the network."""
+    for found in workspace.tools.models.by_relative_path(outcome.wanted.target):
+        if outcome.how == "downloaded" and Path(found.path) == Path(outcome.path):
+            for url in outcome.wanted.sources:
+                if not url.startswith("file:"):
+                    workspace.tools.models.add_source(found.hash, detect_url_type(url), url)
