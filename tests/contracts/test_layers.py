@@ -37,6 +37,9 @@ PURE = (
     "comfydock_core.importing.summary",
     "comfydock_core.importing.plan",
     "comfydock_core.importing.report",
+    "comfydock_core.importing.foreign_bundle",
+    "comfydock_core.importing.foreign_models",
+    "comfydock_core.importing.foreign_nodes",
 )
 _ACTING_MODULES = {
     *("os", "subprocess", "socket", "shutil", "tempfile", "sqlite3", "http", "urllib3"),

@@ -3,7 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from comfydock_core.domain.bundle import BundleFile, BundleManifest
+from comfydock_core.domain.bundle import (
+    BundleFile,
+    BundleManifest,
+    DevelopmentOrigin,
+    KnownIssue,
+)
 from comfydock_core.domain.bundle_parsing import MAX_MANIFEST, manifest_bytes, parse_manifest
 from comfydock_core.errors import ManifestError
 
@@ -19,6 +24,7 @@ SPECIFIED: dict[str, object] = {
     "total_models": 5,
     "total_nodes": 12,
 }
+ISSUE = {"workflow": "a.json", "kind": "model", "subject": "x", "sentence": "`x` has gone"}
 FULL = BundleManifest(
     timestamp="2025-01-15T10:30:00Z",
     comfydock_version="2.0.0",
@@ -31,6 +37,18 @@ FULL = BundleManifest(
     total_nodes=0,
     exported_commit="c" * 40,
     hash_scheme="blake3-sampled",
+    profile="full",
+    issues=(
+        KnownIssue(workflow="b.json", kind="model", subject="x.gguf", sentence="`x.gguf` has gone"),
+        KnownIssue(workflow="", kind="node", subject="n", sentence="`n`: 工"),
+    ),
+    missing_inputs=("big/clip.mp4", "b.png"),
+    development={
+        "two": DevelopmentOrigin(),
+        "one": DevelopmentOrigin(
+            remote="https://example.org/one.git", commit="d" * 40, dirty=True, unpushed=True
+        ),
+    },
     files={"uv.lock": BundleFile(size=2, sha256=SHA), "a": BundleFile(size=0, sha256=SHA)},
 )
 
@@ -46,6 +64,8 @@ def test_the_manifest_of_the_specification_is_read() -> None:
     assert manifest.workflows == ("workflow_1.json", "workflow_2.json")
     assert (manifest.total_models, manifest.total_nodes) == (5, 12)
     assert (manifest.format_version, manifest.exported_commit, manifest.files) == (1, "", {})
+    assert (manifest.profile, manifest.issues, manifest.missing_inputs) == ("minimal", (), ())
+    assert manifest.development == {}
 
 
 def test_what_is_written_is_read_as_it_was() -> None:
@@ -58,12 +78,21 @@ def test_the_written_form_is_fixed() -> None:
     assert '  "environment_name": "工房",' in lines
     assert lines.index('    "a": {') < lines.index('    "uv.lock": {')
     assert manifest_bytes(FULL).endswith(b"}\n")
-    assert "files" not in json.loads(manifest_bytes(parse_manifest(document())))
+    short = json.loads(manifest_bytes(parse_manifest(document())))
+    assert short.keys().isdisjoint({"files", "issues", "missing_inputs", "development"})
+    whole = json.loads(manifest_bytes(FULL))
+    assert list(whole)[-5:] == ["profile", "issues", "missing_inputs", "development", "files"]
+    assert list(whole["development"]) == ["one", "two"]
 
 
 def test_keys_of_later_formats_are_passed_over() -> None:
     files = {"a": {"size": 1, "sha256": SHA, "mtime": 5}}
-    manifest = parse_manifest(document(format_version=7, news={"x": [1]}, files=files))
+    later: dict[str, object] = {"issues": [{**ISSUE, "at": 1}], "development": {"n": {"tag": "v1"}}}
+    manifest = parse_manifest(document(format_version=7, news={"x": [1]}, files=files, **later))
+    assert (manifest.issues, manifest.development) == (
+        (KnownIssue(**ISSUE),),
+        {"n": DevelopmentOrigin()},
+    )
     assert (manifest.format_version, list(manifest.files)) == (7, ["a"])
 
 
@@ -84,6 +113,33 @@ def test_keys_of_later_formats_are_passed_over() -> None:
         ({"total_nodes": 10**30}, "total_nodes"),
         ({"format_version": "1"}, "format_version"),
         ({"exported_commit": []}, "exported_commit"),
+        ({"profile": "huge"}, "profile"),
+        ({"profile": 1}, "profile"),
+        ({"issues": {}}, "issues"),
+        ({"issues": ["x"]}, "issues[0]"),
+        ({"issues": [ISSUE, {**ISSUE, "sentence": None}]}, "issues[1].sentence"),
+        ({"issues": [{**ISSUE, "kind": "\ud800"}]}, "issues[0].kind"),
+        ({"issues": [{**ISSUE, "subject": "x" * 2001}]}, "issues[0].subject"),
+        ({"issues": [ISSUE] * 10_001}, "issues"),
+        ({"missing_inputs": "a.png"}, "missing_inputs"),
+        ({"missing_inputs": ["a.png", 1]}, "missing_inputs"),
+        ({"missing_inputs": ["\udfff"]}, "missing_inputs"),
+        ({"missing_inputs": ["x" * 2001]}, "missing_inputs"),
+        ({"missing_inputs": ["x"] * 10_001}, "missing_inputs"),
+        ({"development": []}, "development"),
+        ({"development": {"one": "x"}}, "development.one"),
+        ({"development": {"../x": {}}}, "development.../x"),
+        ({"development": {"\x1b": {}}}, r"development.\x1b"),
+        ({"development": {"one": {"remote": "file:///x"}}}, "development.one.remote"),
+        (
+            {"development": {"one": {"remote": "https://me:secret@example.org/a"}}},
+            "development.one.remote",
+        ),
+        ({"development": {"one": {"remote": "/home/me/x"}}}, "development.one.remote"),
+        ({"development": {"one": {"commit": "main"}}}, "development.one.commit"),
+        ({"development": {"one": {"dirty": "yes"}}}, "development.one.dirty"),
+        ({"development": {"one": {"unpushed": 1}}}, "development.one.unpushed"),
+        ({"development": {f"n{i}": {} for i in range(1001)}}, "development"),
         ({"files": []}, "files"),
         ({"files": {}}, "files"),
         ({"files": {"uv.lock": 5}}, "files.uv.lock"),

@@ -4,6 +4,8 @@ from hashlib import sha256
 
 import pytest
 from comfydock_core.storage.archive import (
+    BUNDLE_LIMITS,
+    DEFAULT_LIMITS,
     ArchiveLimits,
     ArchiveMember,
     contents_digest,
@@ -35,3 +37,9 @@ def test_caps_are_those_of_the_rules(path: str, cap: int) -> None:
     limits = ArchiveLimits()
     assert limits.cap_of(path) == cap
     assert (limits.members, limits.total_size) == (20_000, 256 << 20)
+
+
+def test_only_the_models_of_a_bundle_may_have_any_size() -> None:
+    assert BUNDLE_LIMITS.is_large("models/loras/a.safetensors")
+    assert not BUNDLE_LIMITS.is_large("dev_nodes/x/models/a.safetensors")
+    assert not DEFAULT_LIMITS.is_large("models/loras/a.safetensors")

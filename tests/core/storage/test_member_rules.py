@@ -57,3 +57,17 @@ def test_what_is_shown_is_one_short_harmless_line() -> None:
     assert error.sentence.endswith("n…` is bad")
     assert len(error.sentence) < 250
     assert error.sentence == f"`{shown('x' + chr(10) + 'y')}`: member `{error.subject}` is bad"
+
+
+def test_members_of_the_large_folder_have_caps_of_their_own() -> None:
+    limits = ArchiveLimits(
+        members=4, member_size=5, total_size=5, large_folder="big/", large_total=100
+    )
+    gate = MemberGate("x.tar.gz", limits)
+    gate.admit_file("big/a", 60)
+    gate.admit_file("small", 5)
+    gate.admit_file("big/b", 40)
+    with pytest.raises(BundleError, match="brings `big/` over the 100 bytes"):
+        gate.admit_file("big/c", 1)
+    with pytest.raises(BundleError, match="has 6 bytes; 5 are allowed"):
+        MemberGate("x.tar.gz", limits).admit_file("bigger", 6)

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from comfydock_core.errors import StorageError
+from comfydock_core.errors import DiskFullError, StorageError
 from comfydock_core.storage.member_tree import (
     DescriptorTree,
     MemberTree,
     PathTree,
+    measure_member,
     open_tree,
     write_member,
 )
@@ -72,3 +73,19 @@ def test_a_folder_that_became_a_link_is_not_followed(tmp_path: Path) -> None:
 def test_a_name_that_the_system_cannot_spell_is_a_clean_refusal(tmp_path: Path) -> None:
     with open_tree(tmp_path) as tree, pytest.raises(StorageError, match="cannot write"):
         write_member(tree, "\ud800", 0o644, ())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_names_the_member() -> None:
+    class FullTree(PathTree):
+        def open_new(self, path: str, mode: int) -> int:
+            return os.open("/dev/full", os.O_WRONLY)
+
+    with pytest.raises(DiskFullError, match=r"`models/a\.gguf`: No space left"):
+        write_member(FullTree(Path("/")), "models/a.gguf", 0o644, (b"x",))
+
+
+def test_measuring_says_what_writing_says(tmp_path: Path) -> None:
+    with open_tree(tmp_path) as tree:
+        written = write_member(tree, "a", 0o755, (b"one", b"two"))
+    assert measure_member("a", 0o755, (b"onetwo",)) == written

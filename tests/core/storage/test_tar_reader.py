@@ -202,6 +202,11 @@ def test_a_damaged_file_is_refused(tmp_path: Path, data: bytes, words: str) -> N
         ([header(b"pyproject.toml", (4 << 20) + 1)], ArchiveLimits(), "4,194,304 are allowed"),
         ([header(b"uv.lock", (32 << 20) + 1)], ArchiveLimits(), "33,554,432 are allowed"),
         ([header(b"a", 8**11 - 1)], ArchiveLimits(), "67,108,864 are allowed"),
+        (
+            [header(b"m/a", fields={124: b"\x80" + (2**40).to_bytes(11, "big")})],
+            ArchiveLimits(large_folder="m/", large_total=2**39),
+            "`m/a` brings `m/` over the 549,755,813,888 bytes",
+        ),
     ],
 )
 def test_caps_hold_before_anything_is_decoded(
@@ -236,6 +241,22 @@ def test_a_member_without_a_place_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="`folder` has no place in a bundle"):
         read_archive(archive, tmp_path / "staging", place_of=place_of)
     assert asked == ["a", "folder/"]
+
+
+def test_what_is_not_to_be_unpacked_is_checked_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "bundle.tar.gz").write_bytes(gz(tar(A, member(b"big/b", b"two"))))
+    (tmp_path / "staging").mkdir()
+    members = read_archive(
+        tmp_path / "bundle.tar.gz",
+        tmp_path / "staging",
+        place_of=anywhere,
+        is_unpacked=lambda path: path == "a",
+    )
+    assert [(m.path, m.size, m.sha256) for m in members] == [
+        ("a", 3, sha256(b"one").hexdigest()),
+        ("big/b", 3, sha256(b"two").hexdigest()),
+    ]
+    assert os.listdir(tmp_path / "staging") == ["a"]
 
 
 def test_a_file_in_the_staging_folder_is_never_written_to(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import tarfile
 import unicodedata
+from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import active_count
@@ -10,9 +12,9 @@ from threading import active_count
 import pytest
 from comfydock_core.domain.path_rules import broken_rule, folded, is_made_anew
 from comfydock_core.errors import BundleError, ComfydockError, StorageError
-from comfydock_core.storage.archive import ArchiveLimits, MemberSource
+from comfydock_core.storage.archive import ArchiveLimits, ArchiveMember, Listing, MemberSource
 from comfydock_core.storage.tar_reader import read_archive
-from comfydock_core.storage.tar_writer import measure_members, write_archive
+from comfydock_core.storage.tar_writer import AdmittedMembers, write_archive
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,10 +68,81 @@ def test_any_time_can_be_given(tmp_path: Path, mtime: int) -> None:
         assert archive.getmembers()[0].mtime == min(max(mtime, 0), 8**11 - 1)
 
 
-def test_measuring_says_what_writing_says(tmp_path: Path) -> None:
-    sources = files({"b": b"1", "a": b"22"}, mode=0o755)
-    measured = measure_members(sources, "a.tar.gz")
-    assert measured == write_archive(tmp_path / "a.tar.gz", sources, mtime=0)
+def test_a_listing_is_made_of_all_other_members(tmp_path: Path) -> None:
+    """Those behind it are read before they are written."""
+    (tmp_path / "c").write_bytes(b"333")
+    sources = [*files({"b": b"1", "a": b"22"}), MemberSource(path="x", content=tmp_path / "c")]
+    given: list[ArchiveMember] = []
+
+    def make(members: Sequence[ArchiveMember]) -> bytes:
+        given.extend(members)
+        return b"all"
+
+    listing = Listing(path="list", make=make)
+    admitted = AdmittedMembers(sources, "a.tar.gz", listing=listing)
+    written = admitted.write(tmp_path / "part", mtime=0)
+    assert [member.path for member in written] == ["a", "b", "list", "x"]
+    assert given == [member for member in written if member.path != "list"]
+    (tmp_path / "staging").mkdir()
+    assert read_archive(tmp_path / "part", tmp_path / "staging", place_of=anywhere) == written
+    assert (tmp_path / "staging/list").read_bytes() == b"all"
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "words"),
+    [("A", b"", "the same as `a`"), ("uv.lock", bytes(33 << 20), "33,554,432 are allowed")],
+)
+def test_a_listing_is_held_to_the_rules_as_well(
+    tmp_path: Path, path: str, content: bytes, words: str
+) -> None:
+    listing = Listing(path=path, make=lambda members: content)
+    admitted = AdmittedMembers(files({"a": b"", "z": b""}), "a.tar.gz", listing=listing)
+    with pytest.raises(BundleError, match=words):
+        admitted.write(tmp_path / "part", mtime=0)
+
+
+def test_everything_is_let_in_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"1")
+    sources = [MemberSource(path="a", content=tmp_path / "file"), *files({"b/../c": b""})]
+    with pytest.raises(BundleError, match=r"`\.` or `\.\.` part"):
+        AdmittedMembers(sources, "a.tar.gz")
+
+
+def test_a_file_of_another_size_than_when_it_was_let_in_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    for before, after in ((b"12", b"123"), (b"12", b"1"), (b"", b"1"), (b"1", b"")):
+        file.write_bytes(before)
+        admitted = AdmittedMembers([MemberSource(path="a", content=file)], "a.tar.gz")
+        file.write_bytes(after)
+        with pytest.raises(BundleError, match=f"`{file}` changed while it was read"):
+            admitted.write(tmp_path / f"part-{before!r}-{after!r}", mtime=0)
+
+
+def test_a_file_with_another_digest_than_the_known_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"1")
+    known = sha256(b"1").hexdigest()
+    source = MemberSource(path="a", content=tmp_path / "file", sha256=known)
+    assert write_archive(tmp_path / "a", [source], mtime=0)[0].sha256 == known
+    (tmp_path / "file").write_bytes(b"2")
+    with pytest.raises(BundleError, match=r"/file` is not what it was when its digest"):
+        write_archive(tmp_path / "b", [source], mtime=0)
+    assert not (tmp_path / "b").exists()
+
+
+def test_the_mode_of_a_file_travels_where_it_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "run").write_bytes(b"")
+    (tmp_path / "run").chmod(0o700)
+    modes = {"own": None, "plain": 0o644}
+    sources = [MemberSource(path=k, content=tmp_path / "run", mode=v) for k, v in modes.items()]
+    written = write_archive(tmp_path / "a", sources, mtime=0)
+    assert {member.path: member.mode for member in written} == {"own": 0o755, "plain": 0o644}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(0o500)
+    with pytest.raises(StorageError, match=f"`{tmp_path}/closed`: Permission denied"):
+        write_archive(tmp_path / "closed/a", [], mtime=0)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +230,7 @@ def test_a_file_that_exists_stays_unless_it_may_be_replaced(tmp_path: Path) -> N
     with pytest.raises(StorageError, match="exists already"):
         write_archive(target, files({"a": b""}), mtime=0)
     assert target.read_bytes() == b"mine"
-    write_archive(target, files({"a": b""}), mtime=0, replace=True)
+    write_archive(target, files({"a": b""}), mtime=0, overwrite=True)
     assert target.read_bytes() != b"mine"
     assert list(tmp_path.iterdir()) == [target]
 

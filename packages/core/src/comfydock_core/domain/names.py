@@ -30,8 +30,10 @@ def model_path_problem(path: str) -> str:
     problem = broken_rule(path)
     if problem:
         return problem
-    extension = "." + path.rpartition(".")[2].lower()
-    return "" if extension in MODEL_EXTENSIONS else f"ends with `{extension}`, which no model does"
+    _, dot, extension = path.rpartition("/")[2].rpartition(".")
+    if dot + extension.lower() in MODEL_EXTENSIONS:
+        return ""
+    return f"ends with `{dot}{extension}`, which no model does" if dot else "ends as no model does"
 
 
 def node_name_problem(name: str) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from comfydock_core.domain.bundle import (
     DEV_NODES,
+    INPUTS,
     LOCK,
     MANIFEST,
+    MODELS,
     PYPROJECT,
     PYTHON_VERSION,
     WORKFLOWS,
@@ -20,31 +22,47 @@ from comfydock_core.domain.bundle import (
     place_of,
 )
 from comfydock_core.domain.bundle_parsing import manifest_bytes
-from comfydock_core.errors import BundleError
-from comfydock_core.importing.bundle_reader import read_bundle
-from comfydock_core.storage.archive import ArchiveMember, MemberSource
+from comfydock_core.errors import BundleError, StorageError
+from comfydock_core.importing.bundle_reader import check_bundle
+from comfydock_core.storage.archive import (
+    BUNDLE_LIMITS,
+    PLAIN_MODE,
+    ArchiveMember,
+    Listing,
+    MemberSource,
+)
 from comfydock_core.storage.durable_files import staging_folder, storage_errors
 from comfydock_core.storage.member_rules import refused_member
 from comfydock_core.storage.new_file import new_file
-from comfydock_core.storage.tar_writer import measure_members, write_archive
+from comfydock_core.storage.tar_writer import AdmittedMembers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExportBundle:
-    """What goes into a bundle.
+    """What goes into a bundle; every file is read from where it lies.
 
     ``workflows_dir`` gives every ``.json`` below it and need not exist; ``dev_nodes_dir`` holds
-    one folder for each development node, with exactly the files that may travel. ``manifest`` is
-    completed by ``files``. ``mtime`` is that of every member, in seconds since 1970.
+    one folder for each development node, and ``inputs_dir`` what ComfyUI's input folder is to
+    hold, each with exactly the files that may travel. ``files`` are more members of any place, by
+    their paths in the bundle (``dev_nodes/NAME/…``, ``workflows/….json``). ``models`` are by their
+    paths below a models directory and are not compressed; ``model_digests`` are the sha256 (hex) of
+    those where it is known, which saves reading them once more; ``file_digests`` are those of
+    ``files``, by their paths in the bundle, and another content is refused. ``manifest`` is
+    completed by its ``files``. ``mtime`` is that of every member, in seconds since 1970.
     """
 
     pyproject_path: Path
     uv_lock_path: Path
     python_version_path: Path
-    workflows_dir: Path
+    workflows_dir: Path | None
     dev_nodes_dir: Path | None
     manifest: BundleManifest
     mtime: int
+    inputs_dir: Path | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
+    file_digests: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, Path] = field(default_factory=dict)
+    model_digests: Mapping[str, str] = field(default_factory=dict)
 
     def to_tarball(self, output_path: Path, *, overwrite: bool = False) -> Path:
         """Write the bundle to ``output_path`` and return that.
@@ -53,30 +71,55 @@ class ExportBundle:
         strict reader has read it back; a failure leaves nothing, and a file that exists stays
         unless ``overwrite`` is set.
         """
+        _check_folder(output_path.parent)
         with storage_errors(output_path):
-            sources = (*self._fixed(), *self._workflows(), *self._dev_nodes())
-            _check_places(output_path, sources)
-            measured = measure_members(sources, output_path.name)
-            manifest = MemberSource(path=MANIFEST, content=self._manifest_bytes(measured))
+            members = self._admitted(output_path)
             with new_file(output_path, replace=overwrite) as part:
-                written = write_archive(part, (*sources, manifest), mtime=self.mtime)
+                written = members.write(part, mtime=self.mtime)
                 _read_back(part, written)
         return output_path
+
+    def _admitted(self, output_path: Path) -> AdmittedMembers:
+        sources = (*self._fixed(), *self._found(), *self._named())
+        for source in sources:
+            if not place_of(source.path):
+                raise refused_member(output_path.name, source.path, "has no place in a bundle")
+        listing = Listing(path=MANIFEST, make=self._manifest_bytes)
+        return AdmittedMembers(sources, output_path.name, BUNDLE_LIMITS, listing)
 
     def _fixed(self) -> Iterator[MemberSource]:
         yield MemberSource(path=PYPROJECT, content=self.pyproject_path)
         yield MemberSource(path=LOCK, content=self.uv_lock_path)
         yield MemberSource(path=PYTHON_VERSION, content=self.python_version_path)
 
-    def _workflows(self) -> Iterator[MemberSource]:
-        if self.workflows_dir.is_dir():
-            for source in _files_below(self.workflows_dir, WORKFLOWS):
-                if source.path.endswith(".json"):
-                    yield replace(source, mode=0o644)
-
-    def _dev_nodes(self) -> Iterator[MemberSource]:
+    def _found(self) -> Iterator[MemberSource]:
+        """Find what is given as folders."""
+        if self.workflows_dir and self.workflows_dir.is_dir():
+            for path, file in _files_below(self.workflows_dir, WORKFLOWS):
+                if path.endswith(".json"):
+                    yield MemberSource(path=path, content=file)
         if self.dev_nodes_dir is not None:
-            yield from _files_below(self.dev_nodes_dir, DEV_NODES)
+            for path, file in _files_below(self.dev_nodes_dir, DEV_NODES):
+                yield MemberSource(path=path, content=file, mode=None)
+        if self.inputs_dir is not None:
+            for path, file in _files_below(self.inputs_dir, INPUTS):
+                yield MemberSource(path=path, content=file)
+
+    def _named(self) -> Iterator[MemberSource]:
+        """Take what is given by its path."""
+        for path, file in self.files.items():
+            is_code = path.startswith(f"{DEV_NODES}/")
+            mode = None if is_code else PLAIN_MODE
+            known = self.file_digests.get(path, "")
+            yield MemberSource(path=path, content=file, mode=mode, sha256=known)
+        for path, file in self.models.items():
+            # A library may hold models as links, and what they point to is what travels.
+            yield MemberSource(
+                path=f"{MODELS}/{path}",
+                content=file.resolve(),
+                stored=True,
+                sha256=self.model_digests.get(path, ""),
+            )
 
     def _manifest_bytes(self, members: Sequence[ArchiveMember]) -> bytes:
         files = {
@@ -85,7 +128,7 @@ class ExportBundle:
         return manifest_bytes(replace(self.manifest, files=files))
 
 
-def _files_below(folder: Path, place: str) -> Iterator[MemberSource]:
+def _files_below(folder: Path, place: str) -> Iterator[tuple[str, Path]]:
     """Find everything below ``folder`` that is no folder; links are found, not followed."""
     waiting = [(folder, place)]
     while waiting:
@@ -96,19 +139,21 @@ def _files_below(folder: Path, place: str) -> Iterator[MemberSource]:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((Path(entry.path), member))
                 else:
-                    mode = entry.stat(follow_symlinks=False).st_mode
-                    yield MemberSource(path=member, content=Path(entry.path), mode=mode)
+                    yield member, Path(entry.path)
 
 
-def _check_places(archive: Path, sources: Sequence[MemberSource]) -> None:
-    for source in sources:
-        if not place_of(source.path):
-            raise refused_member(archive.name, source.path, "has no place in a bundle")
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise StorageError(
+            f"`{folder}` is not there, or is no folder",
+            hint="make the folder first, or choose another one",
+            subject=str(folder),
+        )
 
 
 def _read_back(part: Path, written: Sequence[ArchiveMember]) -> None:
     with staging_folder(Path(tempfile.gettempdir()), "comfydock-export-") as folder:
-        found = read_bundle(part, folder).members
+        found = check_bundle(part, folder).members
     if found != tuple(written):
         raise BundleError(
             f"`{part}` was not read back as it was written",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from comfydock_core.domain.bundle import (
     DEV_NODES,
     FORMAT_VERSION,
+    INPUTS,
     LOCK,
     MANIFEST,
+    MODELS,
     PYPROJECT,
     PYTHON_VERSION,
     WORKFLOWS,
@@ -21,12 +23,19 @@ from comfydock_core.domain.bundle import (
 from comfydock_core.domain.bundle_parsing import parse_manifest
 from comfydock_core.domain.names import PYTHON_VERSION as PYTHON_VERSION_FORM
 from comfydock_core.errors import BundleError
-from comfydock_core.storage.archive import ArchiveMember, contents_digest
+from comfydock_core.importing.foreign_reader import FOREIGN, ForeignContents, take_over
+from comfydock_core.storage.archive import (
+    BUNDLE_LIMITS,
+    ArchiveLimits,
+    ArchiveMember,
+    contents_digest,
+)
 from comfydock_core.storage.durable_files import storage_errors
 from comfydock_core.storage.member_rules import refused_member, shown
-from comfydock_core.storage.tar_reader import read_archive
+from comfydock_core.storage.tar_reader import read_archive, read_leniently
 
 _REQUIRED = (PYPROJECT, LOCK, PYTHON_VERSION, MANIFEST)
+_MOST_COMPRESSED = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,28 +67,109 @@ class BundleContents:
     @property
     def workflows(self) -> tuple[str, ...]:
         """Paths below ``workflows/``, sorted."""
-        paths = (member.path.split("/", 1) for member in self.members)
-        return tuple(rest[0] for folder, *rest in paths if folder == WORKFLOWS)
+        return tuple(self._below(WORKFLOWS))
+
+    @property
+    def inputs(self) -> Mapping[str, ArchiveMember]:
+        """The files for ComfyUI's input folder, by their paths below it; unpacked."""
+        return self._below(INPUTS)
+
+    @property
+    def models(self) -> Mapping[str, ArchiveMember]:
+        """The model files, by their paths below a models directory; not unpacked."""
+        return self._below(MODELS)
+
+    def _below(self, folder: str) -> Mapping[str, ArchiveMember]:
+        start = f"{folder}/"
+        return {
+            member.path.removeprefix(start): member
+            for member in self.members
+            if member.path.startswith(start)
+        }
 
     @property
     def dev_nodes(self) -> Mapping[str, Sequence[ArchiveMember]]:
         """The members of each development node, by its name."""
         nodes: dict[str, list[ArchiveMember]] = {}
-        for member in self.members:
-            folder, _, rest = member.path.partition("/")
-            if folder == DEV_NODES:
-                name = rest.partition("/")[0]
-                nodes.setdefault(name, []).append(member)
+        for path, member in self._below(DEV_NODES).items():
+            nodes.setdefault(path.partition("/")[0], []).append(member)
         return nodes
 
 
 def read_bundle(archive: Path, staging: Path) -> BundleContents:
     """Unpack ``archive`` into the fresh, private folder ``staging`` and check all of it.
 
-    A BundleError names the member and the rule, a ManifestError the key of manifest.json. Nothing
-    is written outside ``staging``, which is the caller's to remove, also after an error.
+    Its models are read and checked like everything else but stay where they are; see
+    ``unpack_models``. A BundleError names the member and the rule, a ManifestError the key of
+    manifest.json. Nothing is written outside ``staging``, which is the caller's to remove, also
+    after an error. A bundle of ComfyDock 1.x or ComfyGit is taken over: what lies in ``staging`` is
+    in our form then, without a uv.lock where that tool has none, and the warnings say what was
+    dropped.
     """
-    members = read_archive(archive, staging, place_of=place_of)
+    reading = read_leniently(
+        archive,
+        staging,
+        place_of=place_of,
+        is_unpacked=lambda path: not path.startswith(f"{MODELS}/"),
+        limits=_limits(archive),
+        leniency=FOREIGN,
+    )
+    if foreign := take_over(archive, staging, reading):
+        return _taken_over(archive, staging, foreign)
+    if reading.refusal:
+        raise reading.refusal
+    return _checked(archive, staging, reading.members)
+
+
+def check_bundle(archive: Path, staging: Path) -> BundleContents:
+    """Do the same for a bundle of ours, but unpack no more than the four files that all have."""
+    members = read_archive(
+        archive,
+        staging,
+        place_of=place_of,
+        is_unpacked=_REQUIRED.__contains__,
+        limits=_limits(archive),
+    )
+    return _checked(archive, staging, members)
+
+
+def unpack_models(archive: Path, folder: Path, wanted: Collection[str], digest: str) -> None:
+    """Unpack the models ``wanted`` (by ``BundleContents.models``) into ``folder``.
+
+    ``folder`` is fresh and private, on the disk that the models go to; a model lies there
+    as ``models/<path>``. The whole archive is checked again: it must
+    still be the bundle whose identity is ``digest``, or a BundleError is raised and what lies in
+    ``folder`` is worth nothing.
+    """
+    paths = frozenset(f"{MODELS}/{path}" for path in wanted)
+    members = read_archive(
+        archive,
+        folder,
+        place_of=place_of,
+        is_unpacked=paths.__contains__,
+        limits=_limits(archive),
+    )
+    if contents_digest(members) != digest:
+        name = shown(archive.name)
+        raise BundleError(
+            f"`{name}` is not the bundle that it was when it was opened",
+            hint="import it again from the start",
+            subject=name,
+        )
+
+
+def _taken_over(archive: Path, staging: Path, foreign: ForeignContents) -> BundleContents:
+    return BundleContents(
+        root=staging,
+        manifest=foreign.manifest,
+        members=foreign.members,
+        digest=contents_digest(foreign.members),
+        python_version=foreign.python_version,
+        warnings=(*_warnings(archive, foreign.manifest), *foreign.warnings),
+    )
+
+
+def _checked(archive: Path, staging: Path, members: tuple[ArchiveMember, ...]) -> BundleContents:
     _check_required(archive, members)
     with storage_errors(staging):
         manifest = parse_manifest((staging / MANIFEST).read_bytes())
@@ -94,6 +184,15 @@ def read_bundle(archive: Path, staging: Path) -> BundleContents:
         python_version=python_version,
         warnings=tuple(_warnings(archive, manifest)),
     )
+
+
+def _limits(archive: Path) -> ArchiveLimits:
+    """Return the caps for a bundle: models are stored, so they are no larger than the archive.
+
+    Another tool may have compressed them, which is let pass where it is no bomb.
+    """
+    size = archive.stat().st_size if archive.is_file() else 0
+    return replace(BUNDLE_LIMITS, large_total=_MOST_COMPRESSED * size + BUNDLE_LIMITS.total_size)
 
 
 def _check_required(archive: Path, members: tuple[ArchiveMember, ...]) -> None:

@@ -7,16 +7,18 @@ may be called is in ``member_rules.py``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from comfydock_core.domain.bundle import LOCK, MANIFEST, PYPROJECT, PYTHON_VERSION
+from comfydock_core.domain.bundle import LOCK, MANIFEST, MODELS, PYPROJECT, PYTHON_VERSION
 from comfydock_core.domain.bundle_parsing import MAX_MANIFEST
+from comfydock_core.errors import BundleError
 
 KIBIBYTE = 1 << 10
 MEBIBYTE = 1 << 20
 CHUNK = MEBIBYTE
+ANY_SIZE = 2**63 - 1
 PLAIN_MODE = 0o644
 EXECUTABLE_MODE = 0o755
 _OWNER_MAY_EXECUTE = 0o100
@@ -35,20 +37,30 @@ def _size_caps() -> Mapping[str, int]:
 class ArchiveLimits:
     """Caps on an archive: number of records, bytes of one member, bytes of all members.
 
-    ``size_caps`` replaces ``member_size`` for single paths.
+    ``size_caps`` replaces ``member_size`` for single paths. Members below ``large_folder`` (which
+    ends with a slash; empty for none) may have any size and do not count in ``total_size``, but
+    have no more than ``large_total`` bytes together.
     """
 
     members: int = 20_000
     member_size: int = 64 * MEBIBYTE
     total_size: int = 256 * MEBIBYTE
     size_caps: Mapping[str, int] = field(default_factory=_size_caps)
+    large_folder: str = ""
+    large_total: int = ANY_SIZE
 
     def cap_of(self, path: str) -> int:
         """Return how many bytes the member ``path`` may have."""
         return self.size_caps.get(path, self.member_size)
 
+    def is_large(self, path: str) -> bool:
+        """Whether ``path`` lies in the folder for members of any size."""
+        return bool(self.large_folder) and path.startswith(self.large_folder)
+
 
 DEFAULT_LIMITS = ArchiveLimits()
+BUNDLE_LIMITS = ArchiveLimits(large_folder=f"{MODELS}/")
+"""For bundles; a node's archive has no folder of models."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,12 +77,53 @@ class ArchiveMember:
 class MemberSource:
     """A file to be archived as ``path``: the bytes themselves, or the regular file that has them.
 
-    Of ``mode`` only the owner's right to execute is kept.
+    Of ``mode`` only the owner's right to execute is kept; None stands for the file's own. What is
+    ``stored`` is not compressed. ``sha256`` (hex) is that of the content where it is known
+    beforehand; another content is refused then.
     """
 
     path: str
     content: bytes | Path
-    mode: int = PLAIN_MODE
+    mode: int | None = PLAIN_MODE
+    stored: bool = False
+    sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """A member at ``path`` that is made of all the others, which come sorted by path."""
+
+    path: str
+    make: Callable[[Sequence[ArchiveMember]], bytes]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leniency:
+    """What the reader passes over in an archive of another tool, where it is strict otherwise.
+
+    ``skips`` says of a path that breaks a rule for names or places whether its member is left out:
+    read to its end and counted like any other, never written. ``pax_times`` lets extended headers
+    give times.
+    """
+
+    skips: Callable[[str], bool] = lambda path: False
+    pax_times: bool = False
+
+
+STRICT = Leniency()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LenientReading:
+    """What a lenient reading found.
+
+    ``members`` are sorted by path; ``skipped`` are the paths of the files that were left out;
+    ``refusal`` is what the strict reader would have said, None where it would have said nothing.
+    """
+
+    members: tuple[ArchiveMember, ...]
+    skipped: tuple[str, ...] = ()
+    refusal: BundleError | None = None
 
 
 def kept_mode(mode: int) -> int:

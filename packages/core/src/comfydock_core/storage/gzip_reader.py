@@ -7,7 +7,9 @@ because decoders differ in what they let pass.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import BinaryIO, Self, cast
 
 from isal import isal_zlib
 
@@ -28,9 +30,10 @@ _CUT_SHORT = "fetch or copy the file again: it is not whole"
 
 
 class GzipReader:
-    """The decoded bytes of ``file``, in order, at most one chunk of them in memory.
+    """The decoded bytes of ``file``, in order, at most two chunks of them in memory.
 
-    ``name`` is the file's name as errors show it. Everything wrong is a BundleError.
+    ``name`` is the file's name as errors show it. Everything wrong is a BundleError. Use it as a
+    context manager: the next chunk is decoded on a thread, which ends when the reader is left.
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -42,6 +45,19 @@ class GzipReader:
         self._crc = 0
         self._length = 0
         self._ended = False
+        self._thread = ThreadPoolExecutor(1)
+        self._ahead = self._thread.submit(self._decode)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._thread.shutdown(cancel_futures=True)
 
     def read(self, size: int) -> bytes:
         """Return exactly ``size`` bytes."""
@@ -50,7 +66,7 @@ class GzipReader:
     def chunks(self, size: int) -> Iterator[memoryview]:
         """Yield exactly ``size`` bytes in pieces; each is valid for as long as it is held."""
         while size:
-            if not self._output and not self._decode():
+            if not self._output and not self._refill():
                 raise self._damaged("its contents end too early", hint=_CUT_SHORT)
             piece = self._output[:size]
             self._output = self._output[size:]
@@ -59,7 +75,7 @@ class GzipReader:
 
     def rest(self) -> Iterator[memoryview]:
         """Yield what is left; when this is exhausted, the file is known to be whole."""
-        while self._output or self._decode():
+        while self._output or self._refill():
             yield self._output
             self._output = memoryview(b"")
 
@@ -84,8 +100,16 @@ class GzipReader:
             raise self._damaged("the file name in its gzip header has no end")
         return start[end + 1 :]
 
-    def _decode(self) -> bool:
-        """Refill the output; False at the end of a file that is whole."""
+    def _refill(self) -> bool:
+        """Take what was decoded meanwhile; False at the end of a file that is whole."""
+        produced = self._ahead.result()
+        if produced:
+            self._ahead = self._thread.submit(self._decode)
+        self._output = memoryview(produced)
+        return bool(produced)
+
+    def _decode(self) -> bytes:
+        """Return the next chunk; nothing at the end of a file that is whole."""
         while not self._ended:
             if not self._input:
                 self._input = self._file.read(_INPUT)
@@ -94,9 +118,8 @@ class GzipReader:
                 self._ended = True
                 self._check_end()
             if produced:
-                self._output = memoryview(produced)
-                return True
-        return False
+                return produced
+        return b""
 
     def _inflate(self) -> bytes:
         given = self._input

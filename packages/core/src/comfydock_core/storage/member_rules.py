@@ -10,6 +10,7 @@ from comfydock_core.errors import BundleError
 from comfydock_core.storage.archive import ArchiveLimits
 
 _SHOWN_LENGTH = 160
+_REPOSITORY = ".git"
 
 
 class _Kind(Enum):
@@ -40,6 +41,15 @@ def _clash(path: str, kind: _Kind, spelling: str, found: _Kind) -> str:
     return "is both a file and a folder"
 
 
+def name_problem(path: str) -> str:
+    """Say why no member may be called ``path``, as the end of a sentence; ``""`` when one may."""
+    if rule := broken_rule(path):
+        return rule
+    if is_made_anew(path):
+        return "is bytecode or a virtual environment, which never travels"
+    return ""
+
+
 class MemberGate:
     """Lets the members of one archive in, one by one, and raises BundleError at the first bad one.
 
@@ -47,10 +57,11 @@ class MemberGate:
     """
 
     def __init__(self, archive: str, limits: ArchiveLimits) -> None:
-        self._archive = archive
+        self.archive = archive
         self._limits = limits
         self._records = 0
         self._bytes = 0
+        self._large_bytes = 0
         self._known: dict[str, tuple[str, _Kind]] = {}
 
     def count_record(self, path: str) -> None:
@@ -71,6 +82,19 @@ class MemberGate:
     def admit_file(self, path: str, size: int) -> None:
         """Let a file of ``size`` bytes in."""
         self._admit(path, _Kind.FILE)
+        self._count_bytes(path, size)
+
+    def pass_over(self, path: str, size: int) -> None:
+        """Count a member that is left out; that it is a git repository's is no harm then."""
+        parts = (part if part != _REPOSITORY else "git" for part in path.split("/"))
+        if rule := broken_rule("/".join(parts)):
+            raise self._refused(path, rule)
+        self._count_bytes(path, size)
+
+    def _count_bytes(self, path: str, size: int) -> None:
+        if self._limits.is_large(path):
+            self._count_large(path, size)
+            return
         self._bytes += size
         cap = self._limits.cap_of(path)
         if size > cap:
@@ -79,10 +103,17 @@ class MemberGate:
             total = self._limits.total_size
             raise self._refused(path, f"brings the contents over the {total:,} bytes allowed")
 
+    def _count_large(self, path: str, size: int) -> None:
+        self._large_bytes += size
+        allowed = self._limits.large_total
+        if self._large_bytes > allowed:
+            folder = self._limits.large_folder
+            rule = f"brings `{folder}` over the {allowed:,} bytes that so small an archive may hold"
+            raise self._refused(path, rule)
+
     def _admit(self, path: str, kind: _Kind) -> None:
-        self.check_name(path)
-        if is_made_anew(path):
-            raise self._refused(path, "is bytecode or a virtual environment, which never travels")
+        if rule := name_problem(path):
+            raise self._refused(path, rule)
         self._claim_parents(path)
         key = folded(path)
         known = self._known.get(key)
@@ -110,4 +141,4 @@ class MemberGate:
             raise self._refused(path, f"has the file `{shown(parent)}` as its folder")
 
     def _refused(self, path: str, rule: str) -> BundleError:
-        return refused_member(self._archive, path, rule)
+        return refused_member(self.archive, path, rule)

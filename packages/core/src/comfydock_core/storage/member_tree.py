@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from comfydock_core.errors import StorageError
 from comfydock_core.storage.archive import ArchiveMember
+from comfydock_core.storage.durable_files import storage_error
 
 _FOLDER_MODE = 0o755
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -124,17 +125,34 @@ def write_member(
     tree: MemberTree, path: str, mode: int, chunks: Iterable[bytes | memoryview]
 ) -> ArchiveMember:
     """Write ``chunks`` to the new file ``path``; return what was written."""
-    digest = hashlib.sha256()
-    size = 0
     descriptor = _open_new(tree, path, mode)
     try:
-        for chunk in chunks:
-            digest.update(chunk)
-            size += len(chunk)
-            _write_all(descriptor, chunk)
+        return measure_member(path, mode, _written(descriptor, path, chunks))
     finally:
         os.close(descriptor)
+
+
+def measure_member(path: str, mode: int, chunks: Iterable[bytes | memoryview]) -> ArchiveMember:
+    """Return what ``write_member`` would write, without writing."""
+    digest = hashlib.sha256()
+    size = 0
+    for chunk in chunks:
+        digest.update(chunk)
+        size += len(chunk)
     return ArchiveMember(path=path, size=size, mode=mode, sha256=digest.hexdigest())
+
+
+def _written(
+    descriptor: int, path: str, chunks: Iterable[bytes | memoryview]
+) -> Iterator[bytes | memoryview]:
+    """Pass ``chunks`` on once they are written."""
+    for chunk in chunks:
+        try:
+            _write_all(descriptor, chunk)
+        except OSError as error:
+            # The error itself has no name, and the archive that is read is not what is full.
+            raise storage_error(Path(path), error) from error
+        yield chunk
 
 
 def _open_new(tree: MemberTree, path: str, mode: int) -> int:

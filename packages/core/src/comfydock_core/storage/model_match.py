@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from comfydock_core.domain.manifest import ManifestModel
 from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.errors import NotFoundError, StorageError
+from comfydock_core.storage.foreign_hashes import has_foreign_hash, is_foreign_key
 from comfydock_core.storage.hashing import SHORT_HASH_LENGTH, BytesRead, FullHashes
 from comfydock_core.storage.index_database import BrokenIndexError
 from comfydock_core.storage.model_index import ModelIndex
@@ -34,6 +37,8 @@ def identify(
     """
     if model.blake3_hash or model.sha256_hash:
         return _verified(model, index, progress)
+    if is_foreign_key(model.hash):
+        return _foreign(model, index)
     return _probable(model, index)
 
 
@@ -81,6 +86,17 @@ def _is(model: ManifestModel, hashes: FullHashes) -> bool:
         and model.blake3_hash.lower() in ("", hashes.blake3)
         and model.sha256_hash.lower() in ("", hashes.sha256)
     )
+
+
+def _foreign(model: ManifestModel, index: ModelIndex) -> LocalMatch | None:
+    """Look for the short hash of another tool: equal is probable, and nothing else is a match."""
+    alike = index.by_size(model.size)
+    for candidate in sorted(alike, key=lambda local: local.filename != model.filename):
+        with suppress(StorageError):
+            local = index.get_model(candidate.hash)
+            if local is not None and has_foreign_hash(Path(local.path), model.hash):
+                return LocalMatch(kind="probable", model=local)
+    return None
 
 
 def _probable(model: ManifestModel, index: ModelIndex) -> LocalMatch | None:

@@ -1,7 +1,9 @@
 """ustar records, bytes to values and back: the subset that bundles are made of.
 
 The format is POSIX.1-1988 ustar, with the two ways of giving a long path: a pax ``x`` record
-(POSIX.1-2001) or a GNU ``L`` record. What readers are known to disagree on is refused.
+(POSIX.1-2001) or a GNU ``L`` record. A size of 8 GiB or more, for which octal has no room, stands
+there in base 256, as GNU writes it: the bit 0x80, then a big-endian number. What readers are known
+to disagree on is refused.
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ from comfydock_core.storage.member_rules import refused_member, shown
 BLOCK = 512
 END = bytes(2 * BLOCK)
 MAX_MTIME = 8**11 - 1
+_MAX_OCTAL = 8**11 - 1
+_SIZE_FIELD = 12
+_BINARY = b"\x80"
 FILE_KINDS = (b"0", b"\0")
 FOLDER_KIND = b"5"
 PAX_KIND = b"x"
@@ -36,6 +41,7 @@ _REFUSED_KINDS = {
     b"S": "is a sparse file",
 }
 _OCTAL = re.compile(rb" *([0-7]+)[ \0]*")
+_TIMES = frozenset({b"mtime", b"atime", b"ctime"})
 _PAX_LENGTH = re.compile(rb"([1-9][0-9]{0,5}) ")
 
 
@@ -72,14 +78,30 @@ def parse_record(block: bytes, archive: str) -> TarRecord:
     return TarRecord(
         path=f"{text_of(prefix)}/{name}" if prefix else name,
         kind=kind,
-        size=_number(block[124:136]),
+        size=_size(block[124:136]),
         mode=_number(block[100:108]),
     )
 
 
 def pax_path(data: bytes, archive: str) -> str:
     """Return the path that the pax records ``data`` give; they may give nothing else."""
-    paths = []
+    paths = [value for _, value in _pax_records(data, archive, frozenset({b"path"}))]
+    if len(paths) != 1:
+        raise _bad_extension(archive, f"gives {len(paths)} paths")
+    return text_of(paths[0])
+
+
+def timed_pax_path(data: bytes, archive: str) -> str | None:
+    """Do the same where times may be given too; None where there is nothing but times."""
+    records = _pax_records(data, archive, _TIMES | {b"path"})
+    paths = [value for key, value in records if key == b"path"]
+    if not records or len(paths) > 1:
+        raise _bad_extension(archive, f"gives {len(paths)} paths")
+    return text_of(paths[0]) if paths else None
+
+
+def _pax_records(data: bytes, archive: str, allowed: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
+    records = []
     position = 0
     while position < len(data):
         length = _PAX_LENGTH.match(data, position)
@@ -87,13 +109,11 @@ def pax_path(data: bytes, archive: str) -> str:
         if not length or not length.end() < end <= len(data) or data[end - 1 : end] != b"\n":
             raise _bad_extension(archive, "cannot be read")
         key, equals, value = data[length.end() : end - 1].partition(b"=")
-        if key != b"path" or not equals:
+        if key not in allowed or not equals:
             raise _bad_extension(archive, f"has `{shown(text_of(key))}`; only a path may be there")
-        paths.append(value)
+        records.append((key, value))
         position = end
-    if len(paths) != 1:
-        raise _bad_extension(archive, f"gives {len(paths)} paths")
-    return text_of(paths[0])
+    return records
 
 
 def gnu_path(data: bytes, archive: str) -> str:
@@ -129,7 +149,10 @@ def _broken_header(block: bytes) -> str:
     """Say what is wrong with a header block, as the end of a sentence; ``""`` for nothing."""
     if block[257:265] not in (_POSIX, _GNU):
         return "has a header that is not ustar"
-    if not all(map(_OCTAL.fullmatch, (block[148:156], block[124:136], block[100:108]))):
+    size = block[124:136]
+    if not all(map(_OCTAL.fullmatch, (block[148:156], block[100:108]))) or not (
+        _OCTAL.fullmatch(size) or _is_binary_size(size)
+    ):
         return "has a header with a checksum, size or mode that is no plain octal number"
     if _number(block[148:156]) != _checksum(block):
         return "has a header with a wrong checksum"
@@ -152,6 +175,21 @@ def _unwanted_field(block: bytes) -> str:
     # GNU keeps times and sparse maps where POSIX keeps the first half of a long path.
     own_use = block[345:] if block[257:265] == _GNU else block[500:]
     return "has a header with fields that no bundle has" if own_use.strip(b"\0") else ""
+
+
+def _is_binary_size(field: bytes) -> bool:
+    """Whether a size is in base 256 because it has to be, and no larger than a file can be."""
+    return field[:1] == _BINARY and _MAX_OCTAL < int.from_bytes(field[1:], "big") < 2**63
+
+
+def _size(field: bytes) -> int:
+    return int.from_bytes(field[1:], "big") if field[:1] == _BINARY else _number(field)
+
+
+def _size_field(size: int) -> bytes:
+    if size > _MAX_OCTAL:
+        return _BINARY + size.to_bytes(_SIZE_FIELD - 1, "big")
+    return b"%011o\0" % size
 
 
 def _number(field: bytes) -> int:
@@ -199,7 +237,7 @@ def _header(name: bytes, prefix: bytes, *, kind: bytes, numbers: tuple[int, int,
     block = b"".join(
         (
             name.ljust(_NAME_FIELD, b"\0"),
-            b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (mode, 0, 0, size, mtime),
+            b"%07o\0%07o\0%07o\0%s%011o\0" % (mode, 0, 0, _size_field(size), mtime),
             b" " * 8,
             kind.ljust(101, b"\0"),
             _POSIX.ljust(72, b"\0"),

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_ISREG
+from typing import BinaryIO
 
 from comfydock_core.errors import BundleError
 from comfydock_core.storage.archive import (
     CHUNK,
     DEFAULT_LIMITS,
+    PLAIN_MODE,
     ArchiveLimits,
     ArchiveMember,
+    Listing,
     MemberSource,
     kept_mode,
 )
-from comfydock_core.storage.durable_files import storage_errors
+from comfydock_core.storage.durable_files import storage_error, storage_errors
 from comfydock_core.storage.gzip_writer import GzipWriter
 from comfydock_core.storage.member_rules import MemberGate, refused_member
 from comfydock_core.storage.new_file import new_file
@@ -37,7 +43,7 @@ def write_archive(
     members: Iterable[MemberSource],
     *,
     mtime: int,
-    replace: bool = False,
+    overwrite: bool = False,
     limits: ArchiveLimits = DEFAULT_LIMITS,
 ) -> tuple[ArchiveMember, ...]:
     """Write ``members``, sorted by path, to the new file ``target``; return what was written.
@@ -45,100 +51,171 @@ def write_archive(
     ``mtime`` is in seconds since 1970 (negative counts as 0). Equal contents, modes and ``mtime``
     give equal bytes. A member that ``read_archive`` would refuse for its name or size is a
     BundleError, as is a source that is no regular file or changes while it is read; a ``target``
-    that exists is a StorageError unless ``replace`` is set. A failure leaves nothing behind.
+    that exists is a StorageError unless ``overwrite`` is set. A failure leaves nothing behind.
     """
-    time = min(max(mtime, 0), MAX_MTIME)
-    with (
-        storage_errors(target),
-        new_file(target, replace=replace) as part,
-        part.open("xb") as file,
-        GzipWriter(file) as stream,
-    ):
-        written = _Writing(target.name, limits, time, stream.write).add_all(members)
-        stream.write(END)
-        stream.finish()
+    with storage_errors(target), new_file(target, replace=overwrite) as part:
+        admitted = AdmittedMembers(members, target.name, limits)
+        return admitted.write(part, mtime=mtime)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Admitted:
+    """A source that may be written; its file had ``size`` bytes when it was let in."""
+
+    source: MemberSource
+    size: int
+    mode: int
+
+    def described(self, sha256: str = "") -> ArchiveMember:
+        """Return the member that this becomes; without ``sha256`` with that of the source."""
+        return ArchiveMember(
+            path=self.source.path,
+            size=self.size,
+            mode=self.mode,
+            sha256=sha256 or self.source.sha256,
+        )
+
+
+class AdmittedMembers:
+    """Members that may go into one archive, sorted by path; all are let in before any is read.
+
+    A BundleError names the first that may not, and the rule. ``archive`` is the file's name as
+    errors show it. ``listing`` is made when everything that sorts before it has been written.
+    """
+
+    def __init__(
+        self,
+        members: Iterable[MemberSource],
+        archive: str,
+        limits: ArchiveLimits = DEFAULT_LIMITS,
+        listing: Listing | None = None,
+    ) -> None:
+        self._archive = archive
+        self._listing = listing
+        self._gate = MemberGate(archive, limits)
+        self._members = [
+            self._admit(source) for source in sorted(members, key=lambda member: member.path)
+        ]
+
+    def write(self, part: Path, *, mtime: int) -> tuple[ArchiveMember, ...]:
+        """Create the file ``part``, write the archive to it, once, and return what was written.
+
+        ``mtime`` is as for ``write_archive``. A failure may leave ``part`` behind.
+        """
+        time = min(max(mtime, 0), MAX_MTIME)
+        with _created(part) as file, GzipWriter(file) as stream:
+            written = self._write_to(stream, time)
+            stream.write(END)
+            stream.finish()
+        return written
+
+    def _write_to(self, stream: GzipWriter, mtime: int) -> tuple[ArchiveMember, ...]:
+        listing = self._listing
+        if listing is None:
+            return tuple(_write(stream, member, mtime) for member in self._members)
+        place = bisect(self._members, listing.path, key=lambda member: member.source.path)
+        written = [_write(stream, member, mtime) for member in self._members[:place]]
+        rest = [_measured(member) for member in self._members[place:]]
+        content = listing.make((*written, *(member.described() for member in rest)))
+        listed = self._admit(MemberSource(path=listing.path, content=content))
+        return (*written, *(_write(stream, member, mtime) for member in (listed, *rest)))
+
+    def _admit(self, source: MemberSource) -> _Admitted:
+        if isinstance(source.content, bytes):
+            size, mode = len(source.content), PLAIN_MODE
+        else:
+            size, mode = self._status(source, source.content)
+        self._gate.count_record(source.path)
+        self._gate.admit_file(source.path, size)
+        chosen = mode if source.mode is None else source.mode
+        return _Admitted(source=source, size=size, mode=kept_mode(chosen))
+
+    def _status(self, source: MemberSource, file: Path) -> tuple[int, int]:
+        """Return size and mode of a regular file; a link, a pipe or a folder is refused."""
+        try:
+            status = os.lstat(file)
+        except OSError as error:
+            raise storage_error(file, error) from error
+        if not S_ISREG(status.st_mode):
+            rule = "is no regular file, and only those travel"
+            raise refused_member(self._archive, source.path, rule)
+        return status.st_size, status.st_mode
+
+
+@contextmanager
+def _created(part: Path) -> Iterator[BinaryIO]:
+    """Create ``part``; where that is not possible, it is the folder that says why."""
+    try:
+        file = part.open("xb")
+    except OSError as error:
+        raise storage_error(part.parent, OSError(error.errno, error.strerror)) from error
+    with file:
+        yield file
+
+
+def _write(stream: GzipWriter, member: _Admitted, mtime: int) -> ArchiveMember:
+    source = member.source
+    take = stream.store if source.stored else stream.write
+    digest = hashlib.sha256()
+    stream.write(file_header(source.path, member.size, member.mode, mtime))
+    for chunk in _contents(member):
+        digest.update(chunk)
+        take(chunk)
+    stream.write(bytes(padding_of(member.size)))
+    written = member.described(digest.hexdigest())
+    if source.sha256 not in ("", written.sha256):
+        raise _changed(source, "is not what it was when its digest was taken")
     return written
 
 
-def measure_members(
-    members: Iterable[MemberSource], archive: str, limits: ArchiveLimits = DEFAULT_LIMITS
-) -> tuple[ArchiveMember, ...]:
-    """Return what ``write_archive`` would write to a file named ``archive``, without writing."""
-    return _Writing(archive, limits, 0, _drop).add_all(members)
+def _measured(member: _Admitted) -> _Admitted:
+    """Return ``member`` with its digest, which is taken where it is not known."""
+    source = member.source
+    if source.sha256:
+        return member
+    digest = hashlib.sha256()
+    for chunk in _contents(member):
+        digest.update(chunk)
+    return replace(member, source=replace(source, sha256=digest.hexdigest()))
 
 
-class _Writing:
-    """The members of one archive on their way to ``write``."""
-
-    def __init__(
-        self, archive: str, limits: ArchiveLimits, mtime: int, write: Callable[[bytes], None]
-    ) -> None:
-        self._archive = archive
-        self._gate = MemberGate(archive, limits)
-        self._mtime = mtime
-        self._write = write
-
-    def add_all(self, members: Iterable[MemberSource]) -> tuple[ArchiveMember, ...]:
-        """Write every member, sorted by path."""
-        return tuple(map(self._add, sorted(members, key=lambda member: member.path)))
-
-    def _add(self, source: MemberSource) -> ArchiveMember:
-        if isinstance(source.content, bytes):
-            return self._add_chunks(source, len(source.content), (source.content,))
-        descriptor = _open_regular(source.content)
-        if descriptor is None:
-            rule = "is no regular file, and only those travel"
-            raise refused_member(self._archive, source.path, rule)
-        try:
-            size = os.fstat(descriptor).st_size
-            chunks = _file_chunks(descriptor, size, source.content)
-            return self._add_chunks(source, size, chunks)
-        finally:
-            os.close(descriptor)
-
-    def _add_chunks(
-        self, source: MemberSource, size: int, chunks: Iterable[bytes]
-    ) -> ArchiveMember:
-        mode = kept_mode(source.mode)
-        digest = hashlib.sha256()
-        self._gate.count_record(source.path)
-        self._gate.admit_file(source.path, size)
-        self._write(file_header(source.path, size, mode, self._mtime))
-        for chunk in chunks:
-            digest.update(chunk)
-            self._write(chunk)
-        self._write(bytes(padding_of(size)))
-        return ArchiveMember(path=source.path, size=size, mode=mode, sha256=digest.hexdigest())
+def _contents(member: _Admitted) -> Iterable[bytes]:
+    content = member.source.content
+    return (content,) if isinstance(content, bytes) else _file_chunks(member, content)
 
 
-def _open_regular(file: Path) -> int | None:
-    """Open a regular file; None for a link, a pipe, a device or a folder."""
-    with storage_errors(file):
-        return os.open(file, _SOURCE) if S_ISREG(os.lstat(file).st_mode) else None
-
-
-def _file_chunks(descriptor: int, size: int, file: Path) -> Iterator[bytes]:
-    """Yield exactly ``size`` bytes, or refuse a file that has become shorter or longer."""
-    left = size
-    with storage_errors(file):
+def _file_chunks(member: _Admitted, file: Path) -> Iterator[bytes]:
+    """Yield exactly ``member.size`` bytes, or refuse a file that changes meanwhile."""
+    descriptor = -1
+    try:
+        descriptor = os.open(file, _SOURCE)
+        before = os.fstat(descriptor)
+        left = member.size
         while True:
             # One byte more than there should be shows growth without another call.
             chunk = os.read(descriptor, min(left, CHUNK) + 1)
             left -= len(chunk)
             if left < 0 or (left and not chunk):
-                raise _changed(file)
+                raise _changed(member.source, "changed while it was read")
             yield chunk
             if not left:
-                return
+                break
+        if before.st_size != member.size or _state(before) != _state(os.fstat(descriptor)):
+            raise _changed(member.source, "changed while it was read")
+    except OSError as error:
+        raise storage_error(file, error) from error
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
-def _changed(file: Path) -> BundleError:
+def _state(status: os.stat_result) -> tuple[int, int]:
+    return status.st_size, status.st_mtime_ns
+
+
+def _changed(source: MemberSource, what: str) -> BundleError:
     return BundleError(
-        f"`{file}` changed while it was read",
+        f"`{source.content!s}` {what}",
         hint="wait until nothing writes to it, then run the same command again",
-        subject=str(file),
+        subject=str(source.content),
     )
-
-
-def _drop(data: bytes) -> None:
-    """Write ``data`` nowhere."""

@@ -35,6 +35,8 @@ def resolve(
     environment: Environment,
     manifest: Manifest,
     newest: datetime.datetime | None = None,
+    *,
+    build: bool = True,
 ) -> str:
     """Return the text of a lock for ``manifest``; nothing in the environment changes.
 
@@ -49,24 +51,28 @@ def resolve(
             (folder / LOCK_FILE).write_bytes(present.read_bytes())
             cutoff = None
         try:
-            _lock(workspace, folder, manifest.python_version, cutoff)
+            _lock(workspace, folder, manifest.python_version, cutoff, build)
         except RequirementConflictError as error:
             raise _named_conflict(manifest, error) from error
         return without_cutoff((folder / LOCK_FILE).read_text(encoding="utf-8"))
 
 
 def _lock(
-    workspace: Workspace, folder: Path, python_version: str, newest: datetime.datetime | None
+    workspace: Workspace,
+    folder: Path,
+    python_version: str,
+    newest: datetime.datetime | None,
+    build: bool,
 ) -> None:
     """Lock, without the cut-off where the index does not say when its files were uploaded."""
     try:
-        workspace.tools.uv.lock(folder, python_version=python_version, newest=newest)
+        workspace.tools.uv.lock(folder, python_version=python_version, newest=newest, build=build)
     except RequirementConflictError as error:
         if newest is None or "exclude-newer" not in error.cause:
             raise
         text = "the package index has no upload times: the newest packages are taken"
         workspace.reporter.report(Notice(text=text))
-        workspace.tools.uv.lock(folder, python_version=python_version)
+        workspace.tools.uv.lock(folder, python_version=python_version, build=build)
 
 
 def resolve_pinned(
