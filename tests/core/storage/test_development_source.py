@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 from comfydock_core.domain.settings import HostSettings
 from comfydock_core.errors import StorageError
-from comfydock_core.storage.development_source import development_files
+from comfydock_core.storage.development_source import (
+    development_files,
+    measure,
+    repositories_inside,
+)
 from comfydock_core.storage.git import Git
 
 from tests.journeys.town import git, make_repository, write_files
@@ -106,10 +110,67 @@ def test_an_ignored_link_stays_out(tmp_path: Path) -> None:
     assert listed(tmp_path) == (".gitignore",)
 
 
-def test_a_node_that_is_gone_is_named(tmp_path: Path) -> None:
-    git_tool = Git(HostSettings(), VARIABLES)
-    with pytest.raises(StorageError, match="is missing"):
-        development_files(git_tool, tmp_path / "gone", tmp_path / "empty.git")
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("gone", "the development node `node` is missing"),
+        ("file", "the development node `node` is a single file"),
+        ("link", "the development node `node` is a link to `/"),
+        ("broken link", "the development node `node` is a link to `nowhere`"),
+    ],
+)
+def test_a_node_that_is_no_folder_is_named(tmp_path: Path, kind: str, sentence: str) -> None:
+    node = tmp_path / "node"
+    if kind == "file":
+        node.write_text("")
+    elif kind == "link":
+        node.symlink_to(write_files(tmp_path / "outside", {"a.py": ""}))
+    elif kind == "broken link":
+        node.symlink_to("nowhere")
+    with pytest.raises(StorageError) as caught:
+        development_files(Git(HostSettings(), VARIABLES), node, tmp_path / "empty.git")
+    assert caught.value.sentence.startswith(sentence)
+    assert str(node) in caught.value.hint or kind == "file"
+    assert caught.value.subject == "node"
+
+
+FALLBACK = ("__pycache__/x", "a.pyc", "s/.git", "node_modules/x", ".venv/x", "a.egg-info/x")
+
+
+@pytest.mark.parametrize("left_out", FALLBACK)
+@pytest.mark.parametrize("rules", [{}, {".gitignore": "!*\n!.venv\n!__pycache__\n"}])
+@pytest.mark.parametrize("below", ["", "sub/", "vendor/inner/"])
+def test_the_fall_back_patterns_hold_whatever_is_ignored_or_tracked(
+    tmp_path: Path, left_out: str, rules: dict[str, str], below: str
+) -> None:
+    files = {f"{below}{left_out}": "x", f"{below}kept.py": "x", **rules}
+    node = write_files(tmp_path / "node", files)
+    if ".git" not in left_out:
+        make_repository(node, "v1")
+    assert listed(tmp_path) == tuple(sorted({f"{below}kept.py", *rules}))
+
+
+def test_the_largest_files_and_the_total(tmp_path: Path) -> None:
+    sizes = {"a": 1, "b/c": 70, "d": 70, "e": 3, "f": 4, "g": 5, "h": 0}
+    node = write_files(tmp_path, {name: "x" * size for name, size in sizes.items()})
+    size = measure(node, sizes)
+    assert size.total == sum(sizes.values())
+    assert size.largest == (("b/c", 70), ("d", 70), ("g", 5), ("f", 4), ("e", 3))
+    assert measure(node, ()).largest == ()
+    with pytest.raises(StorageError, match="gone"):
+        measure(node, ["gone"])
+
+
+def test_repositories_inside_are_named(tmp_path: Path) -> None:
+    node = write_files(tmp_path / "node", {"a.py": "", "vendor/inner/b.py": "", "HEAD": ""})
+    make_repository(node, "v1")
+    make_repository(node / "vendor/inner", "v1")
+    git(node, "clone", "--quiet", "--bare", str(node), "fixtures/store.git")
+    write_files(node, {"plain/HEAD": "", "plain/config": "", "other/objects/x": ""})
+    assert repositories_inside(node, listed(tmp_path)) == (
+        "`fixtures/store.git` is a bare git repository",
+        "`vendor/inner` is a git repository of its own",
+    )
 
 
 def test_nothing_of_its_repository_runs(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
+import signal
 import subprocess
 import sys
 import time
@@ -96,7 +96,7 @@ def wait_for(happened: Callable[[], object]) -> None:
 
 def left_over(environment: Environment) -> list[str]:
     """Return the processes that were started in an environment and are still there."""
-    listed = subprocess.run(["ps", "-eo", "pid,stat,args"], capture_output=True, text=True)
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid,stat,args"], capture_output=True, text=True)
     return [line for line in listed.stdout.splitlines() if str(environment.path) in line]
 
 
@@ -133,7 +133,6 @@ def test_its_output_is_logged_and_it_has_no_secrets(
             "raise ValueError('\\x1b[31mred\\u202e')",
             r"ValueError: \x1b[31mred\u202e (__init__.py, line 1)",
         ),
-        ("raise ValueError('token=abcdef')", "ValueError: token=abcdef (__init__.py, line 1)"),
     ],
 )
 def test_a_pack_that_fails_is_named_with_its_reason(
@@ -145,7 +144,7 @@ def test_a_pack_that_fails_is_named_with_its_reason(
     assert "Good" in proof.served
     (failed,) = proof.failed_packs
     assert failed.pack == "bad"
-    assert failed.reason.startswith(reason)
+    assert failed.reason == reason
 
 
 def test_nothing_that_a_pack_prints_acts_on_a_terminal(
@@ -240,8 +239,8 @@ def another_comfyui() -> Iterator[int]:
 def test_a_port_that_was_taken_meanwhile_is_given_up(
     workspace: Workspace, environment: Environment
 ) -> None:
-    with another_comfyui() as taken, socket.create_server(("127.0.0.1", 0)) as silent:
-        ports = iter((taken, silent.getsockname()[1], free_port()))
+    with another_comfyui() as taken:
+        ports = iter((taken, free_port()))
         limits = ProofLimits(seconds_to_start=SECONDS, port=lambda: next(ports))
         proof = prove(workspace, environment, limits)
     assert proof.started
@@ -297,7 +296,7 @@ def test_an_interrupt_leaves_nothing_behind(
     )
     wait_for(waiting.exists)
     assert left_over(environment)
-    ours.send_signal(2)
+    ours.send_signal(signal.SIGINT)
     said = ours.communicate(timeout=SECONDS)[1]
     assert said.rstrip().endswith("KeyboardInterrupt")
     assert not left_over(environment)
@@ -306,6 +305,4 @@ def test_an_interrupt_leaves_nothing_behind(
 
 def _heed_interrupts() -> None:
     """Have Ctrl-C work also where the tests run in a shell's background."""
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -60,6 +60,7 @@ def test_directories_are_added_in_turn(workspace: Workspace, tmp_path: Path) -> 
     [
         ([], [], ["home/models "], "home/models"),
         (["a/loras/", "b/"], ["a", "b"], ["a ", "b "], "a"),
+        (["a/loras/", "home/models/"], ["a"], ["a ", "home/models "], "a"),
         (["ui/main.py", "ui/models/"], ["ui"], ["ui/models "], "ui/models"),
         (["w/models/Stable-diffusion/"], ["w"], [WEBUI], "home/models"),
         (

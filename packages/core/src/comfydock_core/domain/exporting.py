@@ -50,7 +50,10 @@ class ExportValidation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExportResult:
-    """A bundle that was written and read back; ``unknown_sources`` are models without a URL."""
+    """A bundle that was written and read back; ``unknown_sources`` are models without a URL.
+
+    ``warnings`` say what does not travel, and what does although it is private.
+    """
 
     path: Path
     size: int
@@ -58,5 +61,7 @@ class ExportResult:
     nodes: int
     development_nodes: int
     models: int
+    inputs: int = 0
+    model_files: int = 0
     unknown_sources: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

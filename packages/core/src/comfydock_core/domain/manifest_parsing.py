@@ -44,13 +44,15 @@ def parse_manifest_toml(data: bytes, document: str = "pyproject.toml") -> Manife
     return parse_manifest(read_toml(data, document), document)
 
 
-def parse_manifest(data: object, document: str = "pyproject.toml") -> Manifest:
-    """Read ``[project]``, ``[dependency-groups]`` and ``[tool.comfydock]``; ignore the rest."""
+def parse_manifest(
+    data: object, document: str = "pyproject.toml", tool: str = "comfydock"
+) -> Manifest:
+    """Read ``[project]``, ``[dependency-groups]`` and ``[tool.<tool>]``; ignore the rest."""
     root = Fields(data, "", document)
-    ours = root.table("tool").table("comfydock")
+    ours = root.table("tool").table(tool)
     if not ours.has("comfyui_version"):
         raise ManifestError(
-            f"`{document}` has no `[tool.comfydock]`: it describes no environment", subject=document
+            f"`{document}` has no `[tool.{tool}]`: it describes no environment", subject=document
         )
     torch = ours.table("torch")
     return Manifest(

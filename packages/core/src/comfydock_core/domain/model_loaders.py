@@ -34,6 +34,9 @@ Loaders = Mapping[str, tuple[LoaderWidget, ...]]
 
 NO_INDEX = -1
 
+INPUT_FOLDER = "input"
+"""The ``folder`` of widgets that name no model but a file of ComfyUI's input folder."""
+
 
 def _widgets(*columns: tuple[str, int | None, str]) -> tuple[LoaderWidget, ...]:
     return tuple(LoaderWidget(name=n, index=i, folder=f) for n, i, f in columns)
@@ -114,7 +117,7 @@ PACK_LOADERS: Loaders = {
 
 LOADERS: Loaders = {**CORE_LOADERS, **PACK_LOADERS}
 
-_OTHER_FOLDERS = frozenset({"configs", "custom_nodes", "vhs_video_formats"})
+_OTHER_FOLDERS = frozenset({"configs", "custom_nodes", INPUT_FOLDER, "vhs_video_formats"})
 
 
 def holds_models(folder: str) -> bool:

@@ -1,43 +1,49 @@
-"""Models -> full digests and sources, so that the other side can fetch and verify them."""
+"""Models -> what the index knows of them, and full digests, so that the other side can verify."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from pathlib import Path
 from shlex import quote
 
 from comfydock_core.domain.manifest import Manifest, ManifestModel
 from comfydock_core.domain.models import ModelWithLocation
-from comfydock_core.errors import NotFoundError
+from comfydock_core.errors import ComfydockError, NotFoundError
 from comfydock_core.events import (
+    ItemFailed,
     ItemFinished,
     ItemProgress,
     ItemStarted,
     StepFinished,
     StepStarted,
 )
+from comfydock_core.storage.hashing import measured_rate
 from comfydock_core.workspace.workflows import described
 from comfydock_core.workspace.workspace import Workspace
 
 STEP = "hashes"
+_SAMPLE_BYTES = 32 * 1024 * 1024
 
 
-def enrich_models(workspace: Workspace, manifest: Manifest) -> Manifest:
-    """Return the manifest with both digests and all known sources of every model that is here.
+def with_index(workspace: Workspace, manifest: Manifest) -> Manifest:
+    """Return the manifest with the digests and sources that the index has of its models."""
+    index = workspace.tools.models
+    models = {
+        key: described(workspace, here, model, model.sources)
+        if (here := index.get_model(key))
+        else model
+        for key, model in manifest.models.items()
+    }
+    return replace(manifest, models=models)
 
-    Digests are read once and kept in the index. A model that is in the manifest and no longer on
-    disk is a NotFoundError, unless its digests are known already.
+
+def lacking_digests(workspace: Workspace, manifest: Manifest) -> list[ManifestModel]:
+    """Return the models whose files have yet to be read for their digests.
+
+    NotFoundError names one that is in the manifest and no longer on disk.
     """
     lacking = [m for m in manifest.models.values() if not (m.blake3_hash and m.sha256_hash)]
-    if lacking:
-        _read_digests(workspace, lacking)
-    enriched = {key: _enriched(workspace, model) for key, model in manifest.models.items()}
-    return replace(manifest, models=enriched)
-
-
-def _read_digests(workspace: Workspace, lacking: list[ManifestModel]) -> None:
-    report = workspace.reporter.report
-    report(StepStarted(step=STEP, title="Calculating model hashes", count=len(lacking)))
     for model in lacking:
         if workspace.tools.models.get_model(model.hash) is None:
             raise NotFoundError(
@@ -46,20 +52,49 @@ def _read_digests(workspace: Workspace, lacking: list[ManifestModel]) -> None:
                 f"comfydock workflow model NAME {quote(model.filename)} --criticality optional",
                 subject=model.filename,
             )
+    return lacking
+
+
+def estimated_seconds(workspace: Workspace, lacking: Sequence[ManifestModel]) -> float:
+    """Estimate how long reading takes, from the speed at which this disk gives a sample now."""
+    found = (workspace.tools.models.get_model(model.hash) for model in lacking)
+    rate = measured_rate([Path(model.path) for model in found if model], _SAMPLE_BYTES)
+    return sum(model.size for model in lacking) / rate
+
+
+def read_digests(workspace: Workspace, lacking: Sequence[ManifestModel]) -> None:
+    """Read the models, several at a time; each result is kept in the index at once.
+
+    What cannot be read raises after the others are done.
+    """
+    report = workspace.reporter.report
+    names = {model.hash: model.filename for model in lacking}
+    report(StepStarted(step=STEP, title="Calculating model hashes", count=len(lacking)))
+    for model in lacking:
         report(ItemStarted(step=STEP, item=model.filename, size=model.size))
-        hashes = workspace.tools.models.calculate_full_hashes(
-            model.hash, partial(_tell, workspace, model)
-        )
-        workspace.tools.models.update_model_hashes(model.hash, hashes)
-        report(ItemFinished(step=STEP, item=model.filename))
-    report(StepFinished(step=STEP, detail=f"{len(lacking)} models hashed"))
+
+    def tell(model: ModelWithLocation, done: int) -> None:
+        item = names[model.hash]
+        report(ItemProgress(step=STEP, item=item, done=done, total=model.size))
+
+    failed: list[ComfydockError] = []
+    for key, result in workspace.tools.models.digest_many(names, tell):
+        if isinstance(result, ComfydockError):
+            failed.append(result)
+            report(ItemFailed(step=STEP, item=names[key], reason=result.sentence))
+        else:
+            report(ItemFinished(step=STEP, item=names[key]))
+    report(StepFinished(step=STEP, detail=f"{len(lacking) - len(failed)} models hashed"))
+    if failed:
+        raise failed[0]
 
 
-def _tell(workspace: Workspace, model: ManifestModel, done: int) -> None:
-    progress = ItemProgress(step=STEP, item=model.filename, done=done, total=model.size)
-    workspace.reporter.report(progress)
-
-
-def _enriched(workspace: Workspace, model: ManifestModel) -> ManifestModel:
-    here: ModelWithLocation | None = workspace.tools.models.get_model(model.hash)
-    return described(workspace, here, model, model.sources) if here else model
+def local_only(manifest: Manifest) -> Manifest:
+    """Return the manifest without addresses of models that nobody could verify."""
+    return replace(
+        manifest,
+        models={
+            key: model if model.blake3_hash and model.sha256_hash else replace(model, sources=())
+            for key, model in manifest.models.items()
+        },
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from comfydock_core.domain.exporting import CheckedWorkflow, ExportValidation, WorkflowChanges
 from comfydock_core.domain.manifest import Manifest
@@ -26,6 +27,12 @@ def validate(
         workflows=tuple(_checked(workflow) for workflow in analysed),
         obstacles=(*obstacles, *_unreachable(manifest)),
     )
+
+
+def of_workflows(validation: ExportValidation, names: Collection[str]) -> ExportValidation:
+    """Return what was found of some workflows; obstacles concern them all."""
+    chosen = tuple(workflow for workflow in validation.workflows if workflow.name in names)
+    return replace(validation, workflows=chosen)
 
 
 def _checked(workflow: AnalysedWorkflow) -> CheckedWorkflow:

@@ -174,7 +174,7 @@ class ResolveService:
         if problem or model_path_problem(target):
             wrong = url if problem else target
             raise UsageError(f"`{wrong}` {problem or model_path_problem(target)}", subject=wrong)
-        folder = self._workspace.models_directories[0]
+        folder = self._workspace.download_directory
         self._workspace.tools.downloader.fetch(
             model_request(content, urls=(url,), target=folder / target, name=model.entry.filename)
         )

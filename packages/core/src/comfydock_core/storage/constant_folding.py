@@ -15,6 +15,7 @@ from typing import Any
 
 from comfydock_core.storage.folded_methods import BUILTINS, method_result
 from comfydock_core.storage.folded_values import (
+    INPUT_FILE,
     MOST_ITEMS,
     UNKNOWN,
     ListedFile,
@@ -29,6 +30,8 @@ from comfydock_core.storage.folded_values import (
 )
 
 _LISTING = "get_filename_list"
+_INPUT_LISTING = "get_input_subfolders"
+_FOLDER_LISTINGS = frozenset({_INPUT_LISTING, "glob", "iterdir", "listdir", "rglob", "scandir"})
 _TYPE_NAMES = frozenset({"IO", "io"})
 
 
@@ -137,6 +140,8 @@ def _attribute(expression: ast.Attribute, scope: Scope) -> object:
         return class_attribute(owner, expression.attr, scope)
     if isinstance(owner, SourceModule):
         return scope.look_up(owner, expression.attr, scope.effort)
+    if owner == INPUT_FILE:
+        return owner
     if (
         owner is UNKNOWN
         and last_name(expression.value) in _TYPE_NAMES
@@ -273,13 +278,29 @@ def _call(expression: ast.Call, scope: Scope) -> object:
     if name == _LISTING:
         folder = named.get("folder_name", next(iter(arguments), UNKNOWN))
         return [ListedFile(folder=folder)] if isinstance(folder, str) else UNKNOWN
+    owner: object = UNKNOWN
     if isinstance(expression.func, ast.Attribute):
         owner = evaluate(expression.func.value, scope)
-        if owner is not UNKNOWN:
-            return method_result(owner, name, arguments, named)
+    if (files := _of_input_folder(name, owner, arguments)) is not UNKNOWN:
+        return files
+    if owner is not UNKNOWN:
+        return method_result(owner, name, arguments, named)
     if name in BUILTINS:
         return BUILTINS[name](arguments, named)
     return copy.copy(arguments[0]) if name in ("copy", "deepcopy") and arguments else UNKNOWN
+
+
+def _of_input_folder(name: str, owner: object, arguments: Sequence[object]) -> object:
+    """Follow ComfyUI's input folder, and paths made of it, to the lists of its files."""
+    if isinstance(owner, list | dict | str):
+        return UNKNOWN
+    leads_there = name == "get_input_directory" or INPUT_FILE in (owner, *arguments)
+    if leads_there or name == _INPUT_LISTING:
+        return [INPUT_FILE] if name in _FOLDER_LISTINGS else INPUT_FILE
+    first = next(iter(arguments), UNKNOWN)
+    # what is none of ours, given a list, filters it: folder_paths.filter_files_content_types
+    filters = isinstance(first, list) and INPUT_FILE in first and name not in BUILTINS
+    return first if filters else UNKNOWN
 
 
 def _called(function: ast.expr, scope: Scope) -> object:

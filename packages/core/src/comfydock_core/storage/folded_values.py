@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from comfydock_core.domain.model_loaders import INPUT_FOLDER
+
 
 class Unknown(Enum):
     """The type of UNKNOWN."""
@@ -26,6 +28,10 @@ class ListedFile:
     """Any one of the files that ``folder_paths.get_filename_list(folder)`` lists."""
 
     folder: str
+
+
+INPUT_FILE = ListedFile(folder=INPUT_FOLDER)
+"""Any one of the files in ComfyUI's input folder, or a path that leads there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

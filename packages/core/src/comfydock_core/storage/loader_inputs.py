@@ -1,4 +1,4 @@
-"""Which inputs of a node class list a model folder, and where their values stand.
+"""Which inputs of a node class list a model folder or ComfyUI's inputs, and where they stand.
 
 Sources: ComfyUI's node documentation (``INPUT_TYPES``; ``define_schema`` since 0.3.65) and its
 frontend, which makes a widget of every input with choices or a plain type, required ones first,
@@ -11,7 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from comfydock_core.domain.model_loaders import NO_INDEX, LoaderWidget, holds_models
+from comfydock_core.domain.model_loaders import (
+    INPUT_FOLDER,
+    NO_INDEX,
+    LoaderWidget,
+    holds_models,
+)
 from comfydock_core.storage.folded_values import (
     UNKNOWN,
     NodeSchema,
@@ -25,6 +30,8 @@ _WIDGET_TYPES = frozenset({"BOOLEAN", "COLOR", "COMBO", "FLOAT", "INT", "STRING"
 _WIDGET_KINDS = frozenset({"Boolean", "Color", "Combo", "Float", "Int", "MultiCombo", "String"})
 _UNCERTAIN_KINDS = frozenset({"", "Autogrow", "DynamicCombo"})
 _UPLOADS = ("animated_image_upload", "audio_upload", "image_upload", "upload", "video_upload")
+_SOLID_UPLOAD = "file_upload"
+"""Load3D's, whose button takes no value."""
 _SEEDS = frozenset({"noise_seed", "seed"})
 
 
@@ -35,19 +42,26 @@ class _Input:
     name: str
     widgets: int | None
     choices: object = ()
+    uploads: bool = False
+
+    @property
+    def folder(self) -> str:
+        """The folder that the values name files of, empty for other values."""
+        return INPUT_FOLDER if self.uploads else listed_folder(self.choices)
 
 
 def loader_widgets(definition: object) -> tuple[LoaderWidget, ...]:
     """Return the loader widgets of what ``INPUT_TYPES()`` or ``define_schema()`` returned.
 
-    A widget behind an input that cannot be told gets NO_INDEX.
+    Those that name ComfyUI's inputs have INPUT_FOLDER as their folder. A widget behind an input
+    that cannot be told gets NO_INDEX.
     """
     inputs = _of_schema(definition) if isinstance(definition, NodeSchema) else _of_types(definition)
     found: list[LoaderWidget] = []
     index: int | None = 0
     for each in inputs:
-        folder = listed_folder(each.choices)
-        if folder and holds_models(folder) and each.widgets:
+        folder = each.folder
+        if (holds_models(folder) or folder == INPUT_FOLDER) and folder and each.widgets:
             at = NO_INDEX if index is None else index
             widget = LoaderWidget(
                 name=each.name, index=at, folder=folder, fixed=_fixed(each.choices)
@@ -83,9 +97,11 @@ def _typed(name: object, specification: object) -> _Input:
     if options.get("forceInput") is True:
         return _Input(name=name, widgets=0)
     choices = options.get("options", ()) if kind == "COMBO" else kind
-    if is_choice(kind) or kind in _WIDGET_TYPES:
+    # only lists of choices have a button for uploads
+    listed = is_choice(kind) or (kind is UNKNOWN and _uploads(options))
+    if listed or kind in _WIDGET_TYPES:
         widgets = _count(name, options, combo=kind not in ("INT", "FLOAT"))
-        return _Input(name=name, widgets=widgets, choices=choices)
+        return _Input(name=name, widgets=widgets, choices=choices, uploads=_uploads(options))
     return _Input(name=name, widgets=0 if isinstance(kind, str) else None)
 
 
@@ -96,6 +112,10 @@ def _count(name: str, options: Mapping[Any, object], *, combo: bool) -> int:
         control = name in _SEEDS and not combo
     added = (2 if combo else 1) if control else 0
     return 1 + added + any(options.get(upload) for upload in _UPLOADS)
+
+
+def _uploads(options: Mapping[Any, object]) -> bool:
+    return any(options.get(upload) for upload in (*_UPLOADS, _SOLID_UPLOAD))
 
 
 def _of_schema(schema: NodeSchema) -> Iterator[_Input]:
@@ -123,4 +143,5 @@ def _of_input(value: object) -> _Input:
         return _Input(name=name, widgets=0)
     combo = value.kind not in ("Int", "Float")
     widgets = _count(name, arguments, combo=combo)
-    return _Input(name=name, widgets=widgets, choices=arguments.get("options", ()))
+    choices = arguments.get("options", ())
+    return _Input(name=name, widgets=widgets, choices=choices, uploads=_uploads(arguments))

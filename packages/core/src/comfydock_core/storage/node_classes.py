@@ -1,4 +1,4 @@
-"""Which node classes a folder of Python defines, and which of their inputs list a model folder.
+"""Which node classes a folder of Python defines, and which of their inputs name files.
 
 Read from the syntax: nothing is imported or run. ComfyUI finds classes in
 ``NODE_CLASS_MAPPINGS`` or, since 0.3.65, by ``comfy_entrypoint`` and the ``node_id`` of each
@@ -11,10 +11,10 @@ import ast
 import gc
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from comfydock_core.domain.model_loaders import LoaderWidget
+from comfydock_core.domain.model_loaders import INPUT_FOLDER, Loaders, LoaderWidget
 from comfydock_core.storage.constant_folding import call_function, class_attribute
 from comfydock_core.storage.folded_values import (
     NodeSchema,
@@ -27,7 +27,7 @@ from comfydock_core.storage.node_names import MAPPINGS, mapped_names
 from comfydock_core.storage.pack_reading import PackReading
 from comfydock_core.storage.python_source import PackSource, SkippedFile, python_files
 
-_LISTING = b"get_filename_list"
+_LISTINGS = (b"get_filename_list", b"get_input_", b"_upload", b"UploadType")
 _SCHEMA = "define_schema"
 
 
@@ -35,11 +35,13 @@ _SCHEMA = "define_schema"
 class NodeCatalogue:
     """The node classes of a folder with the widgets that name their model files.
 
-    ``skipped`` are the files that could not be searched for more.
+    ``inputs`` are the widgets that name files of ComfyUI's input folder, by class. ``skipped`` are
+    the files that could not be searched for more.
     """
 
     classes: Mapping[str, tuple[LoaderWidget, ...]]
     skipped: tuple[SkippedFile, ...] = ()
+    inputs: Loaders = field(default_factory=dict)
 
 
 def scan_node_classes(folder: Path) -> NodeCatalogue:
@@ -81,14 +83,26 @@ def _scanned(files: Iterable[Path]) -> NodeCatalogue:
     source = PackSource(files)
     reading = PackReading(source)
     found: dict[str, tuple[LoaderWidget, ...]] = dict.fromkeys(sorted(mapped_names(source)), ())
-    lists = any(_LISTING in text for text in source.texts.values())
+    lists = any(mark in text for text in source.texts.values() for mark in _LISTINGS)
     for path, text in source.texts.items():
         try:
             for name, owner in _defined(reading, path, text):
                 found[name] = _widgets(reading, owner) if lists else found.get(name, ())
         except RecursionError as error:
             source.skip(path, error)
-    return NodeCatalogue(classes=found, skipped=tuple(source.skipped))
+    return NodeCatalogue(
+        classes=_naming(found, models=True),
+        skipped=tuple(source.skipped),
+        inputs={name: each for name, each in _naming(found, models=False).items() if each},
+    )
+
+
+def _naming(found: Loaders, *, models: bool) -> dict[str, tuple[LoaderWidget, ...]]:
+    """Return every class with its widgets of one kind: models, or else inputs."""
+    return {
+        name: tuple(widget for widget in widgets if (widget.folder != INPUT_FOLDER) == models)
+        for name, widgets in found.items()
+    }
 
 
 def _defined(reading: PackReading, path: Path, text: bytes) -> Iterator[tuple[str, SourceClass]]:

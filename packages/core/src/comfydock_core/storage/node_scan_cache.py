@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from comfydock_core.domain.model_loaders import LoaderWidget
+from comfydock_core.domain.model_loaders import Loaders, LoaderWidget
 from comfydock_core.errors import StorageError
 from comfydock_core.storage.durable_files import write_durably
 from comfydock_core.storage.node_classes import NodeCatalogue, core_files, scan_files
 from comfydock_core.storage.python_source import SkippedFile, python_files
 
-_FORMAT = 1
+_FORMAT = 2
 """Raise it when the same files are read as something else than before."""
 
 
@@ -62,13 +63,28 @@ def _stamp(files: Iterable[Path]) -> str:
 def _written(catalogue: NodeCatalogue, stamp: str) -> bytes:
     document = {
         "stamp": stamp,
-        "classes": {
-            name: [[each.name, each.index, each.folder, each.fixed] for each in widgets]
-            for name, widgets in catalogue.classes.items()
-        },
+        "classes": _rows(catalogue.classes),
+        "inputs": _rows(catalogue.inputs),
         "skipped": [[os.fspath(each.path), each.reason] for each in catalogue.skipped],
     }
     return json.dumps(document).encode()
+
+
+def _rows(loaders: Loaders) -> dict[str, list[list[object]]]:
+    return {
+        name: [[each.name, each.index, each.folder, each.fixed] for each in widgets]
+        for name, widgets in loaders.items()
+    }
+
+
+def _widgets(rows: Mapping[str, list[list[Any]]]) -> Loaders:
+    return {
+        name: tuple(
+            LoaderWidget(name=own, index=index, folder=folder, fixed=tuple(fixed))
+            for own, index, folder, fixed in widgets
+        )
+        for name, widgets in rows.items()
+    }
 
 
 def _read(data: bytes, stamp: str) -> NodeCatalogue:
@@ -76,15 +92,9 @@ def _read(data: bytes, stamp: str) -> NodeCatalogue:
     document = json.loads(data)
     if document["stamp"] != stamp:
         raise LookupError
-    make: Callable[..., LoaderWidget] = LoaderWidget
     return NodeCatalogue(
-        classes={
-            name: tuple(
-                make(name=own, index=index, folder=folder, fixed=tuple(fixed))
-                for own, index, folder, fixed in widgets
-            )
-            for name, widgets in document["classes"].items()
-        },
+        classes=_widgets(document["classes"]),
+        inputs=_widgets(document["inputs"]),
         skipped=tuple(
             SkippedFile(path=Path(path), reason=reason) for path, reason in document["skipped"]
         ),
