@@ -16,7 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +39,11 @@ class Faults:
     token; ``redir`` to the plain path, ``xredir=URL`` to another origin (``|`` for ``/``),
     ``loop`` for ever; ``html`` a login page, ``lyinghtml`` one that says it is binary;
     ``nolength`` chunked; ``encoded`` a Content-Encoding; ``corrupt`` one bit;
-    ``noetag``, ``weak``, ``etag=X``; ``norange`` ignores Range, ``badrange`` answers another one;
-    ``lie=N`` Content-Length N too large.
+    ``noetag``, ``weak``, ``etag=X``, ``change=N`` another file from the N-th request on;
+    ``norange`` ignores Range, ``badrange`` answers another one, ``overrun`` ignores where it ends,
+    ``short=N`` gives N bytes of a range, ``norest`` says 416 to all that does not begin at 0;
+    ``lie=N`` Content-Length N too large; ``rtt=S`` seconds before each answer; ``lame=N`` bytes a
+    second for every second connection.
     """
 
     values: Mapping[str, str]
@@ -74,7 +77,12 @@ class ModelHost:
         self._root = root.resolve()
         self._cdn = cdn
         self._counts: Counter[str] = Counter()
+        self._sent: Counter[str] = Counter()
+        self._connections: dict[tuple[str, int], int] = {}
+        self._answering = 0
+        self.most_at_once = 0
         self._lock = threading.Lock()
+        self._left: int | None = None
         self.release = threading.Event()
         self.served: Served
 
@@ -88,9 +96,28 @@ class ModelHost:
         """Everything that was asked so far."""
         return self.served.requests
 
+    def sent(self, path: str) -> int:
+        """How many bytes of bodies were sent for a path, faults and all."""
+        with self._lock:
+            return self._sent[path]
+
+    def break_off_after(self, count: int | None) -> None:
+        """Go away after ``count`` more bytes of bodies, over all connections; None comes back."""
+        with self._lock:
+            self._left = count
+
     def answer(self, exchange: Exchange) -> None:
         """Serve one request."""
-        path = exchange.path_asked
+        with self._lock:
+            self._answering += 1
+            self.most_at_once = max(self.most_at_once, self._answering)
+        try:
+            self._answer(exchange, exchange.path_asked)
+        finally:
+            with self._lock:
+                self._answering -= 1
+
+    def _answer(self, exchange: Exchange, path: str) -> None:
         if path.startswith("/hf/"):
             self._as_hugging_face(exchange, path.removeprefix("/hf/"))
         elif path.startswith("/civitai/"):
@@ -128,6 +155,10 @@ class ModelHost:
         with self._lock:
             self._counts[exchange.path] += 1
             count = self._counts[exchange.path]
+            number = self._connections.setdefault(exchange.client_address, len(self._connections))
+        time.sleep(float(faults.text("rtt", "0")))
+        is_lame = faults.has("lame") and number % 2
+        exchange.pace = faults.number("lame" if is_lame else "slow")
         status, _, times = faults.text("fail").partition("x")
         elsewhere = {"redir": plain, "xredir": faults.text("xredir") + plain, "loop": exchange.path}
         location = next((to for name, to in elsewhere.items() if faults.has(name)), "")
@@ -151,23 +182,33 @@ class ModelHost:
             exchange.reply(404, b"not found")
             return
         data = file.read_bytes()
+        if faults.has("change") and self._counts[exchange.path] >= faults.number("change"):
+            data = data[::-1]
         etag = _etag(faults, data)
-        first = _first_byte(exchange, faults, etag)
-        if first and first >= len(data):
+        span = _span(exchange, faults, etag, len(data))
+        if span and (span[0] >= len(data) or (faults.has("norest") and span[0])):
             exchange.reply(416, headers={"Content-Range": f"bytes */{len(data)}"})
             return
-        headers = _file_headers(faults, len(data), first, etag)
-        exchange.start(200 if first is None else 206, headers)
+        headers = _file_headers(faults, len(data), span, etag)
+        exchange.start(200 if span is None else 206, headers)
         if exchange.command != "HEAD":
             if faults.has("hold"):
                 exchange.wfile.flush()
                 self.release.wait(30)
-            _send_body(exchange, faults, data[first or 0 :], self._cut(exchange, faults))
+            first, end = span or (0, len(data))
+            body = data[first:end]
+            sent = _send_body(exchange, faults, body, self._cut(exchange, faults, len(body)))
+            with self._lock:
+                self._sent[exchange.path_asked] += sent
 
-    def _cut(self, exchange: Exchange, faults: Faults) -> int | None:
-        """Return the number of bytes after which this answer is to break off."""
+    def _cut(self, exchange: Exchange, faults: Faults, size: int) -> int | None:
+        """Return the number of bytes after which this answer of ``size`` bytes is to break off."""
         where, _, times = faults.text("cut").partition("x")
         with self._lock:
+            if self._left is not None:
+                granted = min(size, self._left)
+                self._left -= granted
+                return granted
             over = self._counts[exchange.path] > int(times or 10**9)
         return int(where) if where and not over else None
 
@@ -187,49 +228,58 @@ def _etag(faults: Faults, data: bytes) -> str:
     return f'W/"{tag}"' if faults.has("weak") else f'"{tag}"'
 
 
-def _first_byte(exchange: Exchange, faults: Faults, etag: str) -> int | None:
-    """Return where a Range request wants to start, None when the whole file is to be sent."""
-    match = re.fullmatch(r"bytes=(\d+)-", exchange.headers.get("Range", ""))
+def _span(exchange: Exchange, faults: Faults, etag: str, size: int) -> tuple[int, int] | None:
+    """Return what a Range request wants, None when the whole file is to be sent."""
+    match = re.fullmatch(r"bytes=(\d+)-(\d*)", exchange.headers.get("Range", ""))
     if not match or faults.has("norange") or exchange.headers.get("If-Range", etag) != etag:
         return None
-    return int(match[1])
+    first = int(match[1])
+    end = min(int(match[2]) + 1, size) if match[2] and not faults.has("overrun") else size
+    return first, min(end, first + (faults.number("short") or size))
 
 
-def _file_headers(faults: Faults, size: int, first: int | None, etag: str) -> dict[str, str]:
+def _file_headers(
+    faults: Faults, size: int, span: tuple[int, int] | None, etag: str
+) -> dict[str, str]:
     headers = {"Content-Type": "application/octet-stream"}
     if etag:
         headers["ETag"] = etag
     if faults.has("encoded"):
         headers["Content-Encoding"] = "gzip"
-    if first is not None:
+    first, end = span or (0, size)
+    if span:
         stated = first + 1 if faults.has("badrange") else first
-        headers["Content-Range"] = f"bytes {stated}-{size - 1}/{size}"
+        headers["Content-Range"] = f"bytes {stated}-{end - 1}/{size}"
     if faults.has("nolength"):
         return {**headers, "Transfer-Encoding": "chunked"}
-    return {**headers, "Content-Length": str(size - (first or 0) + faults.number("lie"))}
+    return {**headers, "Content-Length": str(end - first + faults.number("lie"))}
 
 
-def _send_body(exchange: Exchange, faults: Faults, data: bytes, cut: int | None) -> None:
+def _send_body(exchange: Exchange, faults: Faults, data: bytes, cut: int | None) -> int:
+    """Send a body as the faults have it; return how many bytes of it went out."""
     if faults.has("corrupt"):
         data = bytes([data[0] ^ 1]) + data[1:]
     if faults.has("stall"):
         exchange.wfile.flush()
         time.sleep(float(faults.text("stall")))
-    pace = faults.number("slow")
+    pace = exchange.pace
     block = max(1, pace // 20) if pace else _BLOCK
-    kept = data[:cut]
-    for start in range(0, len(kept), block):
-        piece = kept[start : start + block]
-        chunked = b"%x\r\n%s\r\n" % (len(piece), piece)
-        exchange.wfile.write(chunked if faults.has("nolength") else piece)
-        if pace:
-            exchange.wfile.flush()
-            time.sleep(0.05)
-    if len(kept) < len(data):
+    kept, sent = data[:cut], 0
+    with suppress(ConnectionError):
+        for start in range(0, len(kept), block):
+            piece = kept[start : start + block]
+            chunked = b"%x\r\n%s\r\n" % (len(piece), piece)
+            exchange.wfile.write(chunked if faults.has("nolength") else piece)
+            sent += len(piece)
+            if pace:
+                exchange.wfile.flush()
+                time.sleep(0.05)
+    if sent < len(data):
         exchange.cut()
     elif faults.has("nolength"):
         exchange.wfile.write(b"0\r\n\r\n")
     exchange.close_connection = exchange.close_connection or faults.has("lie")
+    return sent
 
 
 @contextmanager

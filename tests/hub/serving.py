@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -27,6 +27,8 @@ class Exchange(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    pace = 0
+    """Bytes a second of this answer's body; 0 is as fast as it goes."""
 
     @property
     def path_asked(self) -> str:
@@ -70,8 +72,9 @@ class Exchange(BaseHTTPRequestHandler):
 
     def cut(self) -> None:
         """Close the connection as a crashed host would, in the middle of whatever was sent."""
-        self.wfile.flush()
-        self.connection.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # the client may be gone already
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name it has)
@@ -116,6 +119,7 @@ class Served:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up in the middle is what many tests are about."""

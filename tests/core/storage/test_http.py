@@ -221,7 +221,7 @@ def test_a_token_that_left_its_host_does_not_come_back(root: Path) -> None:
 
 
 TOKENS = (
-    ("https://civitai.com/", {"CIVITAI_API_TOKEN": "a", "CIVITAI_API_KEY": "b"}, True, "Bearer a"),
+    ("https://civitai.com/", {"CIVITAI_API_TOKEN": "a", "CIVITAI_API_KEY": "b"}, True, "Bearer b"),
     ("https://civitai.red/", {"CIVITAI_API_KEY": "b"}, True, "Bearer b"),
     ("https://api.github.com/", {"GITHUB_TOKEN": "c"}, True, "Bearer c"),
     ("https://sub.github.com/", {"GITHUB_TOKEN": "c"}, True, "none"),

@@ -201,3 +201,11 @@ def test_an_explanation_is_what_remains_without_progress() -> None:
     kept = explanation(text).splitlines()
     assert [line.strip().removeprefix("error: ") for line in kept] == ["no", "more"]
     assert len(explanation("x" * 9000)) == 3000
+
+
+def test_pythons_are_listed_without_a_network(tmp_path: Path) -> None:
+    tool = uv_at(tmp_path, PythonSettings(), {"HTTPS_PROXY": "http://127.0.0.1:9"})
+    builds = tool.pythons("3.12")
+    assert all(build.version.startswith("3.12.") for build in builds)
+    assert any(build.url.startswith("https://") for build in builds)
+    assert tool.pythons("3.99") == ()

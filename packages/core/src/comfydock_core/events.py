@@ -8,11 +8,15 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepStarted:
-    """A stage of the work begins, e.g. ``nodes`` or ``models``; ``count`` things will be done."""
+    """A stage of the work begins, e.g. ``nodes`` or ``models``; ``count`` things will be done.
+
+    ``size`` is what they are together in bytes, where that is known of each of them.
+    """
 
     step: str
     title: str
     count: int = 0
+    size: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,11 +10,13 @@ from pathlib import Path
 from comfydock_core.errors import DiskFullError, DownloadError
 from comfydock_core.storage.durable_files import storage_errors
 from comfydock_core.storage.hashing import FullHashes
+from comfydock_core.storage.host_tokens import token_variable
 from comfydock_core.storage.http_addresses import redact
-from comfydock_core.storage.http_answers import HttpAnswer, token_variable
+from comfydock_core.storage.http_answers import HttpAnswer
 from comfydock_core.storage.partial_file import PartState
 from comfydock_core.storage.safetensors_header import header_problem
 
+ANOTHER_SOURCE = "add another source of the same file"
 _SPARE_BYTES = 16 * 1024 * 1024
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
@@ -26,7 +28,8 @@ class DownloadRequest:
     """One file that is wanted: at ``target``, from any of ``urls``, tried in turn.
 
     ``size`` is in bytes; ``sha256`` and ``blake3`` are hex, empty when unknown; all that is known
-    is checked. ``name`` is what people call it. More than ``limit_bytes`` is refused.
+    is checked. ``name`` is what people call it. More than ``limit_bytes`` is refused. ``file://``
+    is a source only if ``local_allowed``, which says that the user named it.
     """
 
     urls: tuple[str, ...]
@@ -36,6 +39,7 @@ class DownloadRequest:
     blake3: str = ""
     name: str = ""
     limit_bytes: int | None = None
+    local_allowed: bool = False
 
     @property
     def shown(self) -> str:
@@ -68,14 +72,8 @@ def require_space(request: DownloadRequest, size: int, arrived: int) -> None:
         )
 
 
-def require_model_answer(request: DownloadRequest, answer: HttpAnswer, offset: int) -> None:
+def require_model_answer(request: DownloadRequest, answer: HttpAnswer) -> None:
     """Refuse an answer whose head already shows that it is something else."""
-    if offset == 0 and answer.status != 200:
-        raise WrongBytesError(
-            f"`{answer.service}` sent a part of `{request.shown}` where all of it was asked for",
-            hint="add another source of the same file",
-            subject=request.shown,
-        )
     if (
         answer.headers.get("content-type", "")
         .lower()
@@ -86,7 +84,7 @@ def require_model_answer(request: DownloadRequest, answer: HttpAnswer, offset: i
         raise WrongBytesError(
             f"`{answer.service}` now has another file in place of `{request.shown}`",
             cause=f"its sha256 is {answer.linked_sha256}, wanted is {request.sha256.lower()}",
-            hint="add another source of the same file",
+            hint=ANOTHER_SOURCE,
             subject=request.shown,
         )
 
@@ -109,14 +107,15 @@ def html_error(request: DownloadRequest, answer: HttpAnswer) -> WrongBytesError:
     )
 
 
-def whole_size(request: DownloadRequest, answer: HttpAnswer, offset: int) -> int | None:
+def whole_size(request: DownloadRequest, answer: HttpAnswer) -> int | None:
     """Return the size of the whole file that an answer states, checked against what is known."""
-    size = answer.length if answer.length is None else answer.length + offset
+    part = answered_range(answer)
+    size = part.whole if part else answer.length
     if size is not None and request.size not in (None, size):
         raise WrongBytesError(
             f"`{answer.service}` has `{request.shown}` with another size",
             cause=f"{size} bytes, wanted are {request.size}",
-            hint="add another source of the same file",
+            hint=ANOTHER_SOURCE,
             subject=request.shown,
         )
     size = request.size if size is None else size
@@ -145,15 +144,41 @@ def validator_of(answer: HttpAnswer) -> str:
     return f"sha256:{answer.linked_sha256}" if answer.linked_sha256 else ""
 
 
-def continues(answer: HttpAnswer, offset: int, state: PartState) -> bool:
-    """Whether an answer is exactly the rest, from ``offset``, of what ``state`` describes."""
-    validator = state.validator
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnsweredRange:
+    """Which bytes an answer holds: ``first`` up to, not including, ``end``, of ``whole``."""
+
+    first: int
+    end: int
+    whole: int
+
+
+def answered_range(answer: HttpAnswer) -> AnsweredRange | None:
+    """Read Content-Range; None where the answer is no part, or contradicts itself."""
     match = _RANGE.fullmatch(answer.headers.get("content-range", ""))
-    if answer.status != 206 or match is None or validator_of(answer) not in ("", validator):
-        return False
+    if answer.status != 206 or match is None:
+        return None
     first, last, whole = (int(number) for number in match.groups())
-    same = validator.startswith('"') or validator_of(answer) == validator
-    return same and first == offset and last == whole - 1 and state.size in (None, whole)
+    if not first <= last < whole or answer.length not in (None, last + 1 - first):
+        return None
+    return AnsweredRange(first=first, end=last + 1, whole=whole)
+
+
+def is_other_content(answer: HttpAnswer, validator: str) -> bool:
+    """Whether a source says that it no longer has what ``validator`` stands for."""
+    found = validator_of(answer)
+    return found[:1] == validator[:1] and found != validator
+
+
+def continues(answer: HttpAnswer, offset: int, state: PartState, *, provable: bool) -> bool:
+    """Whether an answer gives, from ``offset``, bytes of what ``state`` describes."""
+    part = answered_range(answer)
+    if part is None or part.first != offset or part.whole != state.size:
+        return False
+    if is_other_content(answer, state.validator):
+        return False
+    same = state.validator.startswith('"') or validator_of(answer) == state.validator != ""
+    return same or provable
 
 
 def wrong_bytes(request: DownloadRequest, found: FullHashes, host: str) -> WrongBytesError | None:
@@ -168,7 +193,7 @@ def wrong_bytes(request: DownloadRequest, found: FullHashes, host: str) -> Wrong
             return WrongBytesError(
                 f"what `{host}` has as `{request.shown}` is not that file; it was deleted",
                 cause=f"its {what} is {got}, wanted is {wanted}",
-                hint="add another source of the same file",
+                hint=ANOTHER_SOURCE,
                 subject=request.shown,
             )
     return None
@@ -185,7 +210,7 @@ def wrong_form(request: DownloadRequest, path: Path, host: str) -> WrongBytesErr
     return WrongBytesError(
         f"what `{host}` has as `{request.shown}` is not a whole model file; it was deleted",
         cause=problem,
-        hint="add another source of the same file",
+        hint=ANOTHER_SOURCE,
         subject=request.shown,
     )
 

@@ -10,13 +10,14 @@ import email.utils
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 
 import urllib3
-from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
+from urllib3.exceptions import TimeoutError as NoAnswerInTime
 
 from comfydock_core import __version__
 from comfydock_core.domain.settings import HostSettings
@@ -28,9 +29,9 @@ from comfydock_core.storage.http_answers import (
     HttpStatusError,
     connection_error,
     cut_error,
-    status_error,
 )
 from comfydock_core.storage.http_connections import Connections, HttpLimits, Message
+from comfydock_core.storage.http_refusals import status_error
 from comfydock_core.storage.http_routes import Route, Routes
 
 __all__ = [
@@ -40,6 +41,9 @@ __all__ = [
     "HttpLimits",
     "HttpStatusError",
     "HttpStream",
+    "is_unreachable",
+    "json_of",
+    "may_pass",
     "redact",
 ]
 
@@ -50,16 +54,19 @@ _SMALL_BODY = 64 * 1024
 _CONNECTION_ERRORS = (HTTPError, HTTPException, OSError)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
+Pause = Callable[[float], object]
+"""Waits for so many seconds, like ``time.sleep``."""
+
 
 class HttpStream:
-    """An answer whose body has not been read yet."""
+    """An answer whose body has not been read yet; ``route`` leads straight to who gave it."""
 
     def __init__(
         self, answer: HttpAnswer, response: urllib3.BaseHTTPResponse, route: Route
     ) -> None:
         self.answer = answer
+        self.route = route
         self._response = response
-        self._route = route
         self._received = 0
 
     def read_some(self, limit: int) -> bytes:
@@ -71,9 +78,14 @@ class HttpStream:
         try:
             data = self._response.read1(limit)
         except _CONNECTION_ERRORS as error:
-            raise cut_error(self._route, error, self._received) from error
+            raise cut_error(self.route, error, self._received) from error
         self._received += len(data)
         return data
+
+    def abort(self) -> None:
+        """End the body at once; a thread that waits for more of it goes on, with a failure."""
+        with suppress(OSError, RuntimeError, ValueError):  # it may have ended by itself meanwhile
+            self._response.shutdown()
 
     def read_all(self, limit: int) -> bytes:
         """Return the whole body; more than ``limit`` bytes is a NetworkError."""
@@ -90,6 +102,15 @@ class HttpStream:
         return b"".join(parts)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Hops:
+    """Where a request begins, and how it goes on from there."""
+
+    route: Route
+    across_hosts: bool
+    pause: Pause
+
+
 class HttpClient:
     """Speaks to hosts for all threads of one piece of work.
 
@@ -102,7 +123,7 @@ class HttpClient:
         environment: Mapping[str, str],
         limits: HttpLimits = HttpLimits(),  # noqa: B008 (a frozen value)
     ) -> None:
-        self._limits = limits
+        self.limits = limits
         self._routes = Routes(hosts, environment)
         self._connections = Connections(self._routes, environment, hosts.ca_bundle, limits)
 
@@ -111,27 +132,39 @@ class HttpClient:
 
         A status of 400 or more is a HttpStatusError.
         """
-        with self._open(url, Message(method="HEAD"), across_hosts=False) as stream:
+        with self._open(
+            self._routes.first(url), Message(method="HEAD"), across_hosts=False
+        ) as stream:
             return stream.answer
 
     def get_json(self, url: str, *, limit: int = JSON_LIMIT) -> object:
         """Fetch and parse JSON of at most ``limit`` bytes."""
         message = Message(method="GET", headers={"Accept": "application/json"})
-        with self._open(url, message) as stream:
-            return _json(stream, limit)
+        with self._open(self._routes.first(url), message) as stream:
+            return json_of(stream, limit)
 
     def post_json(self, url: str, payload: object, *, limit: int = JSON_LIMIT) -> object:
         """Send ``payload`` as JSON and parse the JSON answer; redirects are not followed."""
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         body = json.dumps(payload).encode()
         message = Message(method="POST", headers=headers, body=body)
-        with self._open(url, message) as stream:
-            return _json(stream, limit)
+        with self._open(self._routes.first(url), message) as stream:
+            return json_of(stream, limit)
 
     @contextmanager
-    def stream(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[HttpStream]:
-        """GET ``url``, redirects followed; the body is read inside the ``with`` block."""
-        with self._open(url, Message(method="GET", headers=headers or {})) as stream:
+    def stream(
+        self,
+        place: str | Route,
+        headers: Mapping[str, str] | None = None,
+        pause: Pause = time.sleep,
+    ) -> Iterator[HttpStream]:
+        """GET a URL, or again where an earlier answer came from, redirects followed.
+
+        The body is read inside the ``with`` block. ``pause`` waits where the host asks for it.
+        """
+        route = self._routes.first(place) if isinstance(place, str) else place
+        message = Message(method="GET", headers=headers or {})
+        with self._open(route, message, pause=pause) as stream:
             yield stream
 
     def close(self) -> None:
@@ -140,33 +173,38 @@ class HttpClient:
 
     @contextmanager
     def _open(
-        self, url: str, message: Message, *, across_hosts: bool = True
+        self,
+        route: Route,
+        message: Message,
+        *,
+        across_hosts: bool = True,
+        pause: Pause = time.sleep,
     ) -> Iterator[HttpStream]:
-        stream, response = self._follow(url, message, across_hosts=across_hosts)
+        hops = _Hops(route=route, across_hosts=across_hosts, pause=pause)
+        stream, response = self._follow(hops, message)
         try:
             _require_usable(stream.answer, message)
             yield stream
         finally:
             _leave(response)
 
-    def _follow(
-        self, url: str, message: Message, *, across_hosts: bool
-    ) -> tuple[HttpStream, urllib3.BaseHTTPResponse]:
-        route, linked = self._routes.first(url), ""
-        for _ in range(self._limits.redirects + 1):
-            response = self._answer_at(route, message)
+    def _follow(self, hops: _Hops, message: Message) -> tuple[HttpStream, urllib3.BaseHTTPResponse]:
+        route, linked = hops.route, ""
+        for _ in range(self.limits.redirects + 1):
+            response = self._answer_at(route, message, hops.pause)
             answer = _answer(route, response)
             linked = linked or answer.linked_sha256
             following = self._next(route, response) if message.method != "POST" else None
-            if following is None or not (across_hosts or following.origin == route.origin):
+            if following is None or not (hops.across_hosts or following.origin == route.origin):
                 answer = replace(answer, linked_sha256=linked)
                 return HttpStream(answer, response, route), response
             _leave(response)
             route = following
+        asked = redact(str(hops.route.target))
         raise NetworkError(
-            f"`{redact(url)}` redirects more than {self._limits.redirects} times",
+            f"`{asked}` redirects more than {self.limits.redirects} times",
             hint="check the address in a browser",
-            subject=redact(url),
+            subject=asked,
         )
 
     def _next(self, route: Route, response: urllib3.BaseHTTPResponse) -> Route | None:
@@ -175,17 +213,17 @@ class HttpClient:
             return None
         return self._routes.onward(route, location)
 
-    def _answer_at(self, route: Route, message: Message) -> urllib3.BaseHTTPResponse:
+    def _answer_at(self, route: Route, message: Message, pause: Pause) -> urllib3.BaseHTTPResponse:
         """Get the answer of one hop, again after a pause where the host asks for one."""
         message = replace(message, headers=_headers(route, message))
-        for attempt in range(self._limits.attempts - 1):
+        for attempt in range(self.limits.attempts - 1):
             response = self._send(route, message)
             if response.status not in _PAUSES:
                 return response
             wished = _wished_pause(response)
             _leave(response)
-            pause = self._limits.first_wait * 2**attempt if wished is None else wished
-            time.sleep(min(pause, self._limits.longest_wait))
+            wait = self.limits.first_wait * 2**attempt if wished is None else wished
+            pause(min(wait, self.limits.longest_wait))
         return self._send(route, message)
 
     def _send(
@@ -200,15 +238,26 @@ class HttpClient:
             raise connection_error(route, error) from error
 
 
+def may_pass(error: NetworkError) -> bool:
+    """Whether the same request may succeed a little later: the connection failed, not the host."""
+    passing = (BodyCutError, ProtocolError, NewConnectionError, NoAnswerInTime)
+    return isinstance(error, passing) or isinstance(error.__cause__, passing)
+
+
+def is_unreachable(error: NetworkError) -> bool:
+    """Whether nobody answered, so that nothing is known of what was asked for."""
+    return not isinstance(error, HttpStatusError) and isinstance(
+        error.__cause__, _CONNECTION_ERRORS
+    )
+
+
 def _headers(route: Route, message: Message) -> dict[str, str]:
-    headers = {
+    return {
         "User-Agent": f"comfydock/{__version__}",
         "Accept-Encoding": "identity",
         **message.headers,
+        **route.headers,
     }
-    if route.token:
-        headers["Authorization"] = f"Bearer {route.token}"
-    return headers
 
 
 def _answer(route: Route, response: urllib3.BaseHTTPResponse) -> HttpAnswer:
@@ -216,9 +265,11 @@ def _answer(route: Route, response: urllib3.BaseHTTPResponse) -> HttpAnswer:
     return HttpAnswer(
         status=response.status,
         url=str(route.target),
+        public=route.public,
         service=route.service,
         headers={name.lower(): value for name, value in response.headers.items()},
         linked_sha256=linked if _SHA256.fullmatch(linked) else "",
+        token_place=route.token.place if route.token else "",
     )
 
 
@@ -256,7 +307,8 @@ def _leave(response: urllib3.BaseHTTPResponse) -> None:
     response.close()
 
 
-def _json(stream: HttpStream, limit: int) -> object:
+def json_of(stream: HttpStream, limit: int) -> object:
+    """Read a body as JSON of at most ``limit`` bytes; anything else is a NetworkError."""
     body = stream.read_all(limit)
     try:
         return json.loads(body)

@@ -90,12 +90,13 @@ class NodeRegistry:
                 subject=node_id,
             )
         path = f"{_node_path(node_id)}/versions/{_checked_version(wanted)}"
-        return _usable(self._ask(path, f"{node_id}@{wanted}", _version))
+        pair = (node_id, wanted)
+        return usable(self._ask(path, f"{node_id}@{wanted}", _version), pair)
 
     def install(self, node_id: str, version: str) -> RegistryVersion:
         """As ``version``, and the registry counts an installation."""
         path = f"{_node_path(node_id)}/install?version={quote(_checked_version(version))}"
-        return _usable(self._ask(path, f"{node_id}@{version}", _version))
+        return usable(self._ask(path, f"{node_id}@{version}", _version), (node_id, version))
 
     def search(self, text: str, limit: int) -> tuple[RegistryNode, ...]:
         """Find at most ``limit`` node packs for a text."""
@@ -187,7 +188,13 @@ def _bulk(fields: Fields) -> dict[tuple[str, str], RegistryVersion]:
     return found
 
 
-def _usable(version: RegistryVersion) -> RegistryVersion:
+def usable(version: RegistryVersion | None, asked: tuple[str, str]) -> RegistryVersion:
+    """Return a version that may be installed; NodeError says why it may not.
+
+    ``asked`` is the (node id, version) that the registry was asked about.
+    """
+    if version is None:
+        raise _unknown("@".join(asked))
     name = f"{version.node_id}@{version.version}"
     if version.status != _ACTIVE:
         state = _STATES.get(version.status, f"has the unknown state {version.status[:40]!a}")
@@ -205,13 +212,17 @@ def _usable(version: RegistryVersion) -> RegistryVersion:
     return version
 
 
+def _unknown(subject: str) -> UnknownNodeError:
+    return UnknownNodeError(
+        f"the registry does not know `{subject}`",
+        hint="check the spelling, or add it by the address of its git repository",
+        subject=subject,
+    )
+
+
 def _refusal(error: HttpStatusError, subject: str) -> NetworkError | NodeError:
     if error.answer.status == 404:
-        return UnknownNodeError(
-            f"the registry does not know `{subject}`",
-            hint="check the spelling, or add it by the address of its git repository",
-            subject=subject,
-        )
+        return _unknown(subject)
     if error.answer.status == 403:
         return NodeError(
             f"`{subject}` was banned from the registry",
@@ -219,6 +230,11 @@ def _refusal(error: HttpStatusError, subject: str) -> NetworkError | NodeError:
             subject=subject,
         )
     return error
+
+
+def checked_pair(node_id: str, version: str) -> tuple[str, str]:
+    """Return both if a registry node can have such an id and version; NodeError otherwise."""
+    return _checked_id(node_id), _checked_version(version)
 
 
 def _node_path(node_id: str) -> str:

@@ -1,9 +1,13 @@
 """The file that a download grows in: ``<target>.part`` with ``<target>.part.json`` beside it.
 
-The JSON is ``{"url", "validator", "size"}``: which source the bytes are from (its URL without the
-query, which may hold a token), what proves that the source still serves the same bytes (a strong
-ETag, or ``sha256:<hex>`` as Hugging Face states it; empty when there is no proof), and the size of
-the whole in bytes, or null.
+The JSON is ``{"url", "validator", "size", "boot", "arrived"}``: which source the bytes are from
+(its URL without the query, which may hold a token; empty when they are from more than one), what
+proves that the source still serves the same bytes (a strong ETag, or ``sha256:<hex>`` as Hugging
+Face states it; empty when there is no proof), the size of the whole in bytes or null, the run of
+the machine that wrote it, and which bytes are there as ``[[first, after the last], ...]``.
+
+It is overwritten in place, in one write that a kill cannot tear, and not synced: after a power cut
+it may speak of bytes that were lost, which only the digests or ``boot`` tell.
 """
 
 from __future__ import annotations
@@ -11,33 +15,37 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from comfydock_core.errors import DiskFullError, StorageError
-from comfydock_core.storage.arriving_digests import ArrivingDigests
-from comfydock_core.storage.durable_files import (
-    FULL,
-    storage_errors,
-    sync_folder,
-    write_durably,
-)
+from comfydock_core.storage.download_pieces import PIECE, Span
+from comfydock_core.storage.durable_files import FULL, storage_errors, sync_folder
 
-READ_SIZE = 1024 * 1024
 _OPEN_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 _STATE_LIMIT = 64 * 1024
+_PAGE = 4096
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartState:
-    """Whose bytes a partial file holds; ``size`` is that of the whole."""
+    """Whose bytes a partial file holds, and which; ``size`` is that of the whole."""
 
     url: str
     validator: str
     size: int | None
+    arrived: tuple[Span, ...] = ()
+    boot: str = ""
+
+    @property
+    def done(self) -> int:
+        """How many bytes are there."""
+        return sum(end - start for start, end in self.arrived)
 
 
 class PartialFile:
@@ -51,55 +59,41 @@ class PartialFile:
     def state(self) -> PartState | None:
         """Read whose bytes are there; None when that is not known for certain."""
         try:
+            status = self.path.stat(follow_symlinks=False)
             if self.path.is_symlink() or self._state_path.stat().st_size > _STATE_LIMIT:
                 return None
             data = json.loads(self._state_path.read_bytes())
-            state = PartState(url=data["url"], validator=data["validator"], size=data["size"])
-        except (OSError, ValueError, RecursionError, TypeError, KeyError):
+            return _checked(PartState(**data), status.st_size)
+        except (OSError, ValueError, RecursionError, TypeError):
             return None
-        texts = isinstance(state.url, str) and isinstance(state.validator, str)
-        return state if texts and isinstance(state.size, int | None) else None
-
-    def size(self) -> int:
-        """Return how many bytes have arrived."""
-        try:
-            return self.path.stat(follow_symlinks=False).st_size
-        except FileNotFoundError:
-            return 0
 
     def start(self, state: PartState) -> None:
         """Empty the file, then say whose bytes will be in it; in this order a kill is harmless."""
         with storage_errors(self.target.parent):
             self.target.parent.mkdir(parents=True, exist_ok=True)
         self.discard()
-        with self._opened() as descriptor:
-            os.ftruncate(descriptor, 0)
-        write_durably(self._state_path, json.dumps(asdict(state)).encode())
+        with _part_errors(self.target):
+            os.close(os.open(self.path, _OPEN_FLAGS | os.O_TRUNC, 0o644))
+            self._state_path.unlink(missing_ok=True)
+        with self.opened(state) as part:
+            part.save(())
 
     @contextmanager
-    def appending(self, offset: int, digests: ArrivingDigests) -> Iterator[int]:
-        """Open for writing at ``offset``; the bytes before it are read back into ``digests``."""
-        with self._opened() as descriptor:
-            with self._named_failures():
-                os.ftruncate(descriptor, offset)
-                left = offset
-                while left and (chunk := os.read(descriptor, min(left, READ_SIZE))):
-                    digests.feed(chunk)
-                    left -= len(chunk)
-            yield descriptor
+    def opened(self, state: PartState) -> Iterator[OpenPart]:
+        """Open the file and its state, to write and to read back."""
+        with (
+            _part_errors(self.target),
+            _descriptor(self.path) as bytes_there,
+            _descriptor(self._state_path) as state_there,
+        ):
+            yield OpenPart(self.target, (bytes_there, state_there), state)
 
-    def write(self, descriptor: int, chunk: bytes) -> None:
-        """Write all of ``chunk``; a full disk is a StorageError and what is there stays."""
-        left = memoryview(chunk)
-        with self._named_failures():
-            while left:
-                left = left[os.write(descriptor, left) :]
-
-    def place(self) -> None:
+    def place(self, size: int) -> None:
         """Make the file last and give it its name; a file that is there is never replaced."""
-        with self._opened() as descriptor:
-            os.fsync(descriptor)
-        with self._named_failures():
+        with _part_errors(self.target):
+            with _descriptor(self.path) as descriptor:
+                os.ftruncate(descriptor, size)
+                os.fsync(descriptor)
             try:
                 self._take_name()
             except FileExistsError as error:
@@ -127,26 +121,125 @@ class PartialFile:
             os.close(os.open(self.target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
             self.path.replace(self.target)
 
-    @contextmanager
-    def _opened(self) -> Iterator[int]:
-        with self._named_failures():
-            descriptor = os.open(self.path, _OPEN_FLAGS, 0o644)
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
 
-    @contextmanager
-    def _named_failures(self) -> Iterator[None]:
-        with storage_errors(self.path):
-            try:
-                yield
-            except OSError as error:
-                if error.errno not in FULL:
-                    raise
-                raise DiskFullError(
-                    f"the disk of `{self.target}` is full; what has arrived is kept",
-                    cause=error.strerror or "",
-                    hint="free some space, then run the same command again: it goes on from there",
-                    subject=str(self.target),
-                ) from error
+class OpenPart:
+    """A partial file that is open, for all the threads that bring its bytes."""
+
+    def __init__(self, target: Path, descriptors: tuple[int, int], state: PartState) -> None:
+        self._target = target
+        self._bytes, self._state = descriptors
+        head = {**asdict(state), "boot": _boot()}
+        del head["arrived"]
+        self._head = json.dumps(head)[:-1]
+        self._size = state.size
+        self._allocated = 0
+        self._state_size = 0
+        self._seeking = threading.Lock()
+
+    def write(self, offset: int, chunk: bytes | memoryview) -> None:
+        """Write all of ``chunk``; a full disk is a DiskFullError and what is there stays."""
+        left = memoryview(chunk)
+        self._allocate(offset + len(left))
+        with _part_errors(self._target):
+            while left:
+                count = self._write_some(self._bytes, left, offset)
+                offset, left = offset + count, left[count:]
+
+    def read_back(self, buffer: memoryview, offset: int) -> int:
+        """Fill ``buffer`` from ``offset`` and return the number of bytes read."""
+        with storage_errors(self._target):
+            if hasattr(os, "preadv"):
+                return os.preadv(self._bytes, [buffer], offset)
+            with self._seeking:
+                os.lseek(self._bytes, offset, os.SEEK_SET)
+                data = os.read(self._bytes, len(buffer))
+            buffer[: len(data)] = data
+            return len(data)
+
+    def save(self, arrived: Sequence[Span]) -> None:
+        """Say which bytes are there; called by one thread at a time."""
+        spans = ", ".join(f"[{start}, {end}]" for start, end in arrived)
+        data = f'{self._head}, "arrived": [{spans}]}}'.encode()
+        pages = -(-len(data) // _PAGE) * _PAGE
+        self._state_size = max(self._state_size, pages)
+        with _part_errors(self._target):
+            self._write_some(self._state, memoryview(data.ljust(self._state_size)), 0)
+
+    def _allocate(self, end: int) -> None:
+        """Have the disk ready for a whole piece at once, where it can; writing it says the rest."""
+        if end <= self._allocated or self._size is None or not hasattr(os, "posix_fallocate"):
+            return
+        first, self._allocated = self._allocated, min(-(-end // PIECE) * PIECE, self._size)
+        with suppress(OSError):
+            os.posix_fallocate(self._bytes, first, self._allocated - first)
+
+    def _write_some(self, descriptor: int, data: memoryview, offset: int) -> int:
+        if hasattr(os, "pwrite"):
+            return os.pwrite(descriptor, data, offset)
+        with self._seeking:
+            os.lseek(descriptor, offset, os.SEEK_SET)
+            return os.write(descriptor, data)
+
+
+def _checked(state: PartState, there: int) -> PartState:
+    """Refuse, with ValueError, a state that was not written by us for these bytes."""
+    texts = (state.url, state.validator, state.boot)
+    ends = [0, *(edge for span in state.arrived for edge in span)]
+    known = there if state.size is None else min(there, state.size)
+    sound = (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(state.size, int | None)
+        and all(isinstance(edge, int) for edge in ends)
+        and ends == sorted(ends)
+        and all(len(span) == 2 for span in state.arrived)
+        and ends[-1] <= known
+    )
+    if not sound:
+        raise ValueError("not a state of this file")
+    spans = tuple((start, end) for start, end in state.arrived if start < end)
+    return PartState(
+        url=state.url,
+        validator=state.validator,
+        size=state.size,
+        arrived=spans,
+        boot=state.boot,
+    )
+
+
+def is_of_this_boot(state: PartState) -> bool:
+    """Whether no power cut can have taken bytes away since the state was written."""
+    return state.boot == _boot()
+
+
+@cache
+def _boot() -> str:
+    """This run of the machine, where the system names it."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+@contextmanager
+def _descriptor(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, _OPEN_FLAGS, 0o644)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _part_errors(target: Path) -> Iterator[None]:
+    with storage_errors(target):
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise DiskFullError(
+                f"the disk of `{target}` is full; what has arrived is kept",
+                cause=error.strerror or "",
+                hint="free some space, then run the same command again: it goes on from there",
+                subject=str(target),
+            ) from error

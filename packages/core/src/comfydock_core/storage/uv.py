@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uv as uv_package
 
+from comfydock_core.domain.names import PYTHON_VERSION
 from comfydock_core.domain.requirements import package_name
 from comfydock_core.domain.settings import PythonSettings
 from comfydock_core.errors import PythonEnvironmentError, RequirementConflictError
@@ -34,6 +35,15 @@ class InstalledPackage:
 
     name: str
     version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PythonBuild:
+    """A released CPython: ``path`` where it is on this machine, else ``url`` where uv has it."""
+
+    version: str
+    path: str = ""
+    url: str = ""
 
 
 class Uv:
@@ -156,6 +166,22 @@ class Uv:
         """Return the interpreter that uv would take for ``version``, if one is on this machine."""
         done = self._run("python", "find", "--no-python-downloads", version)
         return Path(done.output.strip()) if done.exit_code == 0 else None
+
+    def pythons(self, version: str = "") -> tuple[PythonBuild, ...]:
+        """List the Pythons that ``version`` allows, newest first: here, or known to this uv.
+
+        No network is used: which builds can be fetched is written in uv itself.
+        """
+        request = [version] if version else []
+        done = self._run("python", "list", "--offline", "--output-format=json", *request)
+        entries = json.loads(done.output) if done.exit_code == 0 and done.output else []
+        return tuple(
+            PythonBuild(version=e["version"], path=e["path"] or "", url=e["url"] or "")
+            for e in entries
+            if e["implementation"] == "cpython"
+            and e["variant"] == "default"
+            and PYTHON_VERSION.fullmatch(e["version"])
+        )
 
 
 def uv_cache_folder(environment: Mapping[str, str], workspace: Path) -> Path:
