@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
-from comfydock_cli.import_screens import overview_lines, plan_lines, result_lines, summary_lines
-from comfydock_core.domain.acquisition import CodeOrigin, ImportPlan, WorkflowIssue
+from comfydock_cli.import_model_screens import (
+    list_lines,
+    lookalike_lines,
+    model_lines,
+    overview_lines,
+    strategy_lines,
+    substitute_lines,
+)
+from comfydock_cli.import_node_screens import node_lines
+from comfydock_cli.import_plan_screens import plan_data, plan_lines
+from comfydock_cli.import_screens import result_lines, summary_lines
+from comfydock_core.domain.acquisition import (
+    CodeOrigin,
+    ImportPlan,
+    ModelAcquisitionDecision,
+    WorkflowIssue,
+)
+from comfydock_core.domain.criticality import Criticality
 from comfydock_core.domain.import_summary import ImportSummary, LocalModels
 from comfydock_core.domain.manifest import ManifestWorkflow, NodeInfo
 from comfydock_core.importing.plan import PlanChoices, make_plan
 from comfydock_core.importing.report import Outcomes, make_result
+from comfydock_core.interaction import ImportModelContext, ImportNodeContext
+from comfydock_core.resolution.substitutes import Substitute
 
 from tests.core.importing.summaries import aggregate, local_file, manifest, summary
 
@@ -71,6 +91,113 @@ def test_the_plan_says_what_will_be_done() -> None:
     assert "⬇ Download: 1 model (2.0 MB)" in shown
     assert "• skipped.sft (required, 1.0 MB, no source known)" in shown
     assert shown.endswith("Total download: ~2.0 MB")
+
+
+def test_the_plan_names_substitutes_and_their_workflows() -> None:
+    chosen = local_file("loras/mine.sft")
+    limited = replace(AGGREGATES["1" * 16], workflows=("x", "y"))
+    decision = ModelAcquisitionDecision(
+        model=limited.model, action="substitute", substitute=chosen, workflows=("y",)
+    )
+    choices = PlanChoices(decided={"1" * 16: (decision,)}, nodes={"reg": "skip"})
+    plan = make_plan(told(aggregates={"1" * 16: limited}), LocalModels(), choices)
+    lines = plan_lines(plan)
+    assert "    • fetched.sft → loras/mine.sft (only in y)" in lines
+    assert "  ↔ Substitute: 1 model" in lines
+    assert "  ⊗ Skip: 1 node (reg)" in lines
+    models: Any = plan_data(plan)["models"]
+    download, substitute = models
+    assert (download["action"], download["workflows"]) == ("download", ["x"])
+    assert (substitute["substitute"], substitute["workflows"]) == (chosen.path, ["y"])
+
+
+def test_the_list_has_every_model_with_its_workflows() -> None:
+    lines = list_lines(AGGREGATES.values())
+    assert "Required (3 models, 7.0 MB):" in lines
+    place = lines.index("  • fetched.sft - 2.0 MB - loras")
+    assert lines[place + 1] == "    Used by: w.json"
+
+
+@pytest.mark.parametrize(
+    ("key", "criticality", "words"),
+    [
+        ("1" * 16, "required", "REQUIRED - workflow will not function without this"),
+        ("1" * 16, "flexible", "FLEXIBLE - can substitute with similar model"),
+        ("1" * 16, "optional", "OPTIONAL - workflow works without this (optional feature)"),
+        ("1" * 16, "required", f"Source: {URL}"),
+        ("3" * 16, "required", "Source: None (must provide or substitute)"),
+        ("1" * 16, "required", "📦 fetched.sft (2.0 MB)"),
+        ("1" * 16, "required", "Category: loras"),
+        ("1" * 16, "required", "Used by: w.json"),
+    ],
+)
+def test_a_model_is_shown_in_full(key: str, criticality: Criticality, words: str) -> None:
+    context = ImportModelContext(
+        models_dir=Path("/models"),
+        aggregate=AGGREGATES[key],
+        all_model_aggregates=AGGREGATES,
+        existing_models={},
+        similar=lambda _: (),
+        search=lambda _: (),
+    )
+    assert words in text(model_lines(context, criticality))
+
+
+def test_a_look_alike_is_asked_about() -> None:
+    shown = text(lookalike_lines(AGGREGATES["1" * 16], local_file("loras/x.sft")))
+    assert "Existing model with same hash found. Use existing or download?" in shown
+    assert "/models/loras/x.sft looks like it" in shown
+
+
+def test_substitutes_are_offered_with_their_reasons() -> None:
+    offered = [Substitute(model=local_file("loras/x.sft"), reason="same architecture (sdxl)")]
+    assert substitute_lines(offered)[0] == "   [1] loras/x.sft (5 B; same architecture (sdxl))"
+    assert "No similar model is here" in substitute_lines([])[0]
+
+
+def test_the_strategies_say_what_they_download() -> None:
+    shown = strategy_lines(told(inside=frozenset({"3" * 16})), HERE)
+    assert "  [a] Download ALL available (2.0 MB)" in shown
+    assert "  [c] Custom (decide for each model)" in shown
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Registry nodes (2):",
+        "  • reg (v1, cached, 2.0 KB)",
+        "  • other (v2)",
+        "  • https://h.org/rgthree-comfy (00000000, ⚠ has the name of rgthree/rgthree-comfy and is"
+        " not it)",
+        "  • https://github.com/rgthree/rgthree-comfy.git (00000000, cached)",
+        "  • dev (bundled, ⚠ brings install.py)",
+        "Total to download: 2 nodes (2 already on this machine)",
+    ],
+)
+def test_nodes_are_shown_by_where_they_come_from(line: str) -> None:
+    git = NodeInfo(name="rgthree-comfy", source="git", version="0" * 40)
+    context = ImportNodeContext(
+        environment="studio",
+        all_nodes=(
+            *NODES.values(),
+            NodeInfo(name="other", source="registry", version="2"),
+            replace(git, repository="https://h.org/rgthree-comfy"),
+            replace(git, name="known", repository="https://github.com/rgthree/rgthree-comfy.git"),
+        ),
+        cached={"reg": 2048, "known": 0},
+        code=(
+            CodeOrigin(kind="development", name="dev", detail="3 files, brings install.py"),
+            CodeOrigin(kind="registry", name="reg", detail="registry reg v1"),
+        ),
+    )
+    assert line in node_lines(context)
+
+
+def test_many_nodes_are_cut() -> None:
+    nodes = tuple(NodeInfo(name=f"n{n}", source="registry", version="1") for n in range(30))
+    lines = node_lines(ImportNodeContext(environment="studio", all_nodes=nodes))
+    assert "  • ... (10 more)" in lines
+    assert "  • n20 (v1)" not in lines
 
 
 def test_a_download_of_unknown_size_is_no_small_one() -> None:

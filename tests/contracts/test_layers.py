@@ -36,6 +36,7 @@ PURE = (
     "comfydock_core.exporting.validation",
     "comfydock_core.importing.summary",
     "comfydock_core.importing.plan",
+    "comfydock_core.importing.preflight",
     "comfydock_core.importing.report",
     "comfydock_core.importing.foreign_bundle",
     "comfydock_core.importing.foreign_models",

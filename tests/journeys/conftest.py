@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.hub.civitai import civitai
+from tests.journeys.desks import Desk, clear, desk_of
 from tests.journeys.machines import Machine, sender
 from tests.journeys.town import Town
 from tests.journeys.town import town as build_town
@@ -31,3 +34,25 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, studio: Machine) -> Path:
     target = tmp_path_factory.mktemp("bundle") / "studio.tar.gz"
     studio.ok("export", "studio", "--output", str(target))
     return target
+
+
+@pytest.fixture(scope="session")
+def desks_machine(studio: Machine, bundle: Path, town: Town) -> Iterator[Machine]:
+    """The sender's machine after an export, so that its index has all digests.
+
+    Its Civitai knows no file.
+    """
+    assert bundle.is_file()
+    with civitai({}, town.storage) as site:
+        mirrors = f"https://civitai.com/={site.url}/ https://civitai.red/={site.url}/"
+        known = studio.variables["COMFYDOCK_MIRRORS"]
+        variables = {**studio.variables, "COMFYDOCK_MIRRORS": f"{known} {mirrors}"}
+        yield replace(studio, variables=variables)
+
+
+@pytest.fixture
+def desk(desks_machine: Machine, tmp_path: Path) -> Iterator[Desk]:
+    """A copy of `studio` for one test to change and export."""
+    made = desk_of(desks_machine, tmp_path / "out")
+    yield made
+    clear(made)

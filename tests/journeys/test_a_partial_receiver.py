@@ -31,10 +31,11 @@ def test_a_model_under_another_name_and_folder_is_used(
         place.parent.mkdir(parents=True)
         place.write_bytes(tensor_file(path))
     receiver.ok("model", "index", "dir", str(tmp_path / "library"))
-    before = len(town.models.requests)
+    before = len(town.models.served.asked("GET", ""))
     data = receiver.ok("import", str(bundle), *IMPORT).envelope["data"]
-    assert data["models"] == {"downloaded": 1, "found_locally": 2, "skipped": 0, "failed": []}
-    assert len(town.models.requests) - before == 1
+    counts = {"downloaded": 1, "found_locally": 2, "failed": []}
+    assert data["models"] == {**counts, **dict.fromkeys(("unpacked", "substituted", "skipped"), 0)}
+    assert len(town.models.served.asked("GET", "")) - before == 1
     workflows = receiver.place("studio") / "ComfyUI/user/default/workflows"
     upscale = json.loads((workflows / "upscale.json").read_text())
     assert upscale["nodes"][0]["widgets_values"][0] == "deep/other name.safetensors"

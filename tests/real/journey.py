@@ -6,6 +6,7 @@ from comfydock_core.errors import ComfydockError
 from comfydock_core.storage.processes import python_of
 
 from tests.real import contract
+from tests.real.cut_download import fetch_trained_weights
 from tests.real.making import add_nodes, commit, create, index_models, save_workflows
 from tests.real.rewriting import check_criticality, check_files, fill_library
 from tests.real.route import RECEIVED, SENT, Route
@@ -30,6 +31,7 @@ def _travel(route: Route) -> None:
     sent = run_workflows(route, route.sender, SENT, "sender")
     commit(route)
     fill_library(route)
+    fetch_trained_weights(route)
     import_bundle(route, export(route))
     check_files(route)
     check_criticality(route)

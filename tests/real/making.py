@@ -15,6 +15,7 @@ from tests.real.tiny_models import (
     VAE,
     write_tiny_models,
 )
+from tests.real.trained_weights import place_trained_weights
 
 CRITICALITIES = {
     (SAMPLING, VAE.filename): "flexible",
@@ -47,15 +48,16 @@ def add_nodes(route: Route) -> None:
 
 
 def index_models(route: Route) -> None:
-    """The tiny models in a folder of the sender's own; sources for what no workflow declares."""
+    """The models in a folder of the sender's own; sources for what no workflow declares."""
     folder = route.sender.home / "models"
     write_tiny_models(folder)
+    place_trained_weights(route.hosts.trained_weights, folder)
     with route.stage("index models"):
         scanned = route.sender.does("model", "index", "dir", str(folder))
         for model in MODELS_WITHOUT_URL_IN_WORKFLOW:
             url = f"{MODELS_URL}/{model.path}"
             route.sender.does("model", "add-source", model.filename, url)
-    route.check("every model is indexed", scanned["added"], len(TINY_MODELS))
+    route.check("every model is indexed", scanned["added"], len(TINY_MODELS) + 1)
 
 
 def save_workflows(route: Route) -> None:

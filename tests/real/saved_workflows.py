@@ -12,7 +12,7 @@ from tests.real.hosts import MODELS_URL
 from tests.real.subgraph_workflow import subgraph_workflow
 from tests.real.tiny_models import RED_UPSCALER, UPSCALER
 from tests.real.user import User
-from tests.real.workflows import SAMPLE, UPSCALE, UPSCALE_RED, api_form, ui_form
+from tests.real.workflows import SAMPLE, UPSCALE, UPSCALE_RED, UPSCALE_TRAINED, api_form, ui_form
 
 Graph = dict[str, Any]
 
@@ -20,6 +20,7 @@ UPSCALING = "tiny-upscale"
 SAMPLING = "portraits/tiny-sample"
 ENLARGING = "subgraphs/tiny-enlarge"
 EXPORTED = "exported/tiny-upscale-red"
+TRAINED = "trained-upscale"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +37,7 @@ class SavedWorkflow:
 
 
 def saved_workflows() -> tuple[SavedWorkflow, ...]:
-    """Three in UI form, one of them with subgraphs, and one in API form; two declare models."""
+    """Four in UI form, one of them with subgraphs, and one in API form; three declare models."""
     red, plain = RED_UPSCALER.filename, UPSCALER.filename
     return (
         SavedWorkflow(
@@ -57,6 +58,10 @@ def saved_workflows() -> tuple[SavedWorkflow, ...]:
             content=_saved(ui_form(UPSCALE, UPSCALING, models_url=MODELS_URL)),
             upscalers=(plain,),
             places=2,
+        ),
+        SavedWorkflow(
+            name=TRAINED,
+            content=_saved(ui_form(UPSCALE_TRAINED, TRAINED, models_url=MODELS_URL)),
         ),
     )
 

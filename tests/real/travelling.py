@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,11 @@ from tests.real.nodes import NODE_PACKS
 from tests.real.prompts import prompt_changes, prompt_of
 from tests.real.rewriting import OWN_NAMES
 from tests.real.route import RECEIVED, SENT, Route
-from tests.real.saved_workflows import SAMPLING, UPSCALING, saved_workflows, workflow_file
+from tests.real.saved_workflows import SAMPLING, TRAINED, UPSCALING, saved_workflows, workflow_file
 from tests.real.tiny_models import TINY_MODELS, UPSCALER
+from tests.real.trained_weights import ENLARGES
 from tests.real.user import User
-from tests.real.workflows import SAMPLE, UPSCALE, api_form
+from tests.real.workflows import SAMPLE, SMALL_SIDE, UPSCALE, api_form
 
 LARGEST_BUNDLE = 100_000
 SOME_TIME = "1700000000"
@@ -68,6 +70,9 @@ def check_runs(route: Route, sent: Run, received: Run) -> None:
     heads = [picture[: len(PNG)] for picture in made]
     route.check("each workflow makes one PNG", heads, [PNG] * len(saved_workflows()))
     route.check("no two of them are the same", len(set(made)), len(made))
+    trained = SMALL_SIDE * ENLARGES
+    size = [picture_size(picture) for picture in received.pictures[TRAINED]]
+    route.check("the trained weights enlarge a picture", size, [(trained, trained)])
     for workflow in saved_workflows():
         name = workflow.name
         changes = prompt_changes(sent.prompts[name], received.prompts[name])
@@ -75,6 +80,12 @@ def check_runs(route: Route, sent: Run, received: Run) -> None:
         route.check(f"{name}: only the upscalers are queued by other names", changes, expected)
         same = received.pictures[name] == sent.pictures[name]
         route.check(f"{name}: the same bytes on both sides", same)
+
+
+def picture_size(png: bytes) -> tuple[int, int]:
+    """Width and height of a PNG, out of its first chunk."""
+    width, height = struct.unpack_from(">II", png, 16)
+    return width, height
 
 
 def export(route: Route) -> Path:
@@ -111,7 +122,7 @@ def _write(route: Route, bundle: Path, **variables: str) -> dict[str, Any]:
 
 
 def import_bundle(route: Route, bundle: Path) -> None:
-    """Into a workspace that has the upscalers; everything else comes from the hosts."""
+    """Into a workspace that has all upscalers; everything else comes from the hosts."""
     words = ("--name", RECEIVED, "--yes", "--trust-code")
     asked = len(route.hosts.models.requests)
     with route.stage("import"):
@@ -128,7 +139,7 @@ def import_bundle(route: Route, bundle: Path) -> None:
 
 def _check_models(route: Route, counts: Mapping[str, object], asked: int) -> None:
     arrived = {key: count for key, count in counts.items() if count}
-    expected = {"downloaded": MODELS_TO_FETCH, "found_locally": len(OWN_NAMES)}
+    expected = {"downloaded": MODELS_TO_FETCH, "found_locally": len(OWN_NAMES) + 1}
     route.check("every model is downloaded or found", arrived, expected)
     requests = route.hosts.models.requests[asked:]
     fetched = [one.target for one in requests if one.method == "GET"]

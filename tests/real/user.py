@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,17 +47,26 @@ class User:
 
         Raises CommandFailedError with everything it said unless it succeeds with exit code 0.
         """
+        return self._answer(words, 0, variables)
+
+    def does_in_part(self, *words: str) -> dict[str, Any]:
+        """The same for a command that has to end with exit code 3: not all could be done."""
+        return self._answer(words, 3, {})
+
+    def _answer(
+        self, words: Sequence[str], exit_code: int, variables: Mapping[str, str]
+    ) -> dict[str, Any]:
         done = subprocess.run(
             [str(COMFYDOCK), *words, "--json"],
             cwd=self.home,
-            env=self.variables() | variables,
+            env=self.variables() | dict(variables),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=SECONDS_FOR_A_COMMAND,
             check=False,
         )
-        if done.returncode:
+        if done.returncode != exit_code:
             raise CommandFailedError(
                 f"`comfydock {' '.join(words)}` ended with `{done.returncode}`.",
                 cause=f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}",

@@ -17,6 +17,7 @@ from tests.real.tiny_models import (
     UPSCALER,
     VAE,
 )
+from tests.real.trained_weights import FILENAME, FOLDER
 
 Graph = dict[str, Any]
 Link = tuple[str, int]
@@ -37,6 +38,7 @@ LINK_TYPES = {
 }
 OUTPUT_TYPES = {
     "LoadImage": ("IMAGE", "MASK"),
+    "ImageScale": ("IMAGE",),
     "UpscaleModelLoader": ("UPSCALE_MODEL",),
     "ImageUpscaleWithModel": ("IMAGE",),
     "SaveImage": (),
@@ -118,6 +120,19 @@ UPSCALE_RED: Mapping[str, Step] = {
     **UPSCALE,
     "3": step("UpscaleModelLoader", {"model_name": RED_UPSCALER.filename}),
     "5": step("SaveImage", {"filename_prefix": "upscaled-red"}, images=("4", 0)),
+}
+
+SMALL_SIDE = 32
+UPSCALE_TRAINED: Mapping[str, Step] = {
+    "1": step("LoadImage", {"image": "example.png"}),
+    "2": step(
+        "ImageScale",
+        {"upscale_method": "area", "width": SMALL_SIDE, "height": SMALL_SIDE, "crop": "center"},
+        image=("1", 0),
+    ),
+    "3": Step(kind="UpscaleModelLoader", links={}, widgets={"model_name": FILENAME}, folder=FOLDER),
+    "4": step("ImageUpscaleWithModel", upscale_model=("3", 0), image=("2", 0)),
+    "5": step("SaveImage", {"filename_prefix": "upscaled-trained"}, images=("4", 0)),
 }
 
 

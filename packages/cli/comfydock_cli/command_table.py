@@ -25,6 +25,20 @@ COMMANDS: tuple[Command, ...] = (
         "Share",
     ),
     (
+        "update",
+        "Bring an environment up to such a file",
+        "comfydock_cli.update_commands",
+        "update_env",
+        "Share",
+    ),
+    (
+        "inspect",
+        "Show what is in such a file and change nothing",
+        "comfydock_cli.inspect_commands",
+        "inspect_bundle",
+        "Share",
+    ),
+    (
         "demo",
         "Show the whole loop in a temporary folder",
         "comfydock_cli.demo.command",
@@ -211,6 +225,13 @@ COMMANDS: tuple[Command, ...] = (
         "List the recorded states",
         "comfydock_cli.environment_commands",
         "show_log",
+        "History",
+    ),
+    (
+        "rollback",
+        "Go back to a recorded state",
+        "comfydock_cli.update_commands",
+        "roll_back_env",
         "History",
     ),
 )

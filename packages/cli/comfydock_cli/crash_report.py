@@ -61,4 +61,4 @@ class CrashReporter:
     def _root(self) -> Path:
         # Said again here, because the workspace's own module may be what failed to load.
         chosen = self._environment.get("COMFYDOCK_HOME")
-        return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".comfydock"
+        return user_path(chosen).absolute() if chosen else Path.home() / ".comfydock"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from comfydock_core.domain.bundle import PROFILES
 from comfydock_core.exporting.input_files import DEFAULT_BUDGET, input_budget
 from comfydock_core.services.export_service import ExportOptions, ExportService
+from comfydock_core.storage.user_paths import user_path
 from comfydock_core.workspace import environments
 
 from comfydock_cli.context import Context
@@ -63,7 +63,7 @@ def export_env(arguments: Namespace, context: Context) -> CommandResult:
         accepted=frozenset(arguments.accept_finding),
     )
     result = ExportService(environment, workspace, interaction).export(
-        Path(arguments.output).expanduser() if arguments.output else None, options=options
+        user_path(arguments.output) if arguments.output else None, options=options
     )
     return CommandResult(
         command="export",
@@ -78,6 +78,7 @@ def export_env(arguments: Namespace, context: Context) -> CommandResult:
             "model_files": result.model_files,
             "unknown_sources": list(result.unknown_sources),
             "warnings": list(result.warnings),
+            "commits": list(result.commits),
         },
         text="\n".join(result_lines(result)),
         next_command=f"comfydock import {result.path.name}",

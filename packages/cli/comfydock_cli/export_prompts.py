@@ -17,6 +17,7 @@ from comfydock_cli.context import Context
 from comfydock_cli.export_screens import (
     finding_lines,
     hashing_lines,
+    settled_line,
     source_lines,
     validation_lines,
 )
@@ -31,6 +32,7 @@ class TerminalExport:
         self._terminal = context.terminal
         self._screen = context.output.side
         self._skip_hashes = skip_hashes
+        self._shown = False
         self._models = InteractiveModelStrategy(context)
         self._nodes = InteractiveNodeStrategy(context)
 
@@ -39,15 +41,20 @@ class TerminalExport:
         return self._terminal.interactive and not self._terminal.yes
 
     def show_validation(self, validation: ExportValidation) -> None:
-        """Draw the validation summary."""
-        self._screen.write_line("\n".join(validation_lines(validation)))
+        """Draw the validation summary; where all is settled the second time, a line says so."""
+        again, self._shown = self._shown, True
+        if again and not validation.issues:
+            self._screen.write_line(settled_line(validation))
+            return
+        lines = validation_lines(validation)
+        self._screen.write_line("\n".join(["", *lines] if again else lines))
 
     def confirm_resolution(self, validation: ExportValidation) -> bool | None:
         """Ask what to do about what is open."""
         if not self._person:
             return None
         answer = self._terminal.choose(
-            ["Options:", "  [r] Resolve issues interactively", "  [c] Cancel export"],
+            ["", "Options:", "  [r] Resolve issues interactively", "  [c] Cancel export"],
             {"r": "resolve", "c": "cancel"},
             default="r",
             flag="--allow-issues",
@@ -69,7 +76,7 @@ class TerminalExport:
         if self._skip_hashes or not self._person:
             return not self._skip_hashes
         answer = self._terminal.choose(
-            ["", *hashing_lines(lacking, seconds), ""],
+            ["", *hashing_lines(lacking, seconds)],
             {"Y": "calculate", "s": "skip"},
             default="Y",
             flag="--skip-hashes",
@@ -109,4 +116,6 @@ class TerminalExport:
         self._screen.write_line(f"\n📦 Bundle size estimate: {size_text(size)}")
         if not self._terminal.interactive:
             return True
-        return self._terminal.confirm("   Continue?", default=True, flag="--yes")
+        answer = self._terminal.confirm("   Continue?", default=True, flag="--yes")
+        self._screen.write_line("")
+        return answer

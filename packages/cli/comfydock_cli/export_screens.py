@@ -22,7 +22,12 @@ def validation_lines(validation: ExportValidation) -> list[str]:
             f"  • {escape_text(issue.workflow)}.json: {escape_text(issue.sentence)}"
             for issue in validation.issues
         ]
-    return [*lines, ""]
+    return lines
+
+
+def settled_line(validation: ExportValidation) -> str:
+    """Say in one line that nothing is open any more."""
+    return f"  ✓ all resolved in {counted(len(validation.workflows), 'workflow')}"
 
 
 def _workflow_line(workflow: CheckedWorkflow) -> str:
@@ -78,17 +83,17 @@ def finding_lines(findings: Sequence[Finding]) -> list[str]:
         "",
         f"⚠ {counted(len(findings), 'secret')} would leave with this bundle:",
         *(f"  • {escape_text(finding.line_of_text)}" for finding in findings),
-        "",
     ]
 
 
 def result_lines(result: ExportResult) -> list[str]:
-    """Draw the last screen: what the other side will get, and what it will not."""
+    """Draw the last screen: what the other side will get; warnings came before it was written."""
     others = result.nodes - result.development_nodes
     unknown = len(result.unknown_sources)
     sources = f"{result.models - unknown} with download URLs" + (
-        f", {unknown} unknown source" if unknown else ""
+        f", {counted(unknown, 'unknown source')}" if unknown else ""
     )
+    inside = ((result.inputs, "input file"), (result.model_files, "model file"))
     return [
         f"✓ Export complete: {result.path} ({size_text(result.size)})",
         "",
@@ -97,14 +102,8 @@ def result_lines(result: ExportResult) -> list[str]:
         f"  • {counted(result.nodes, 'custom node')} "
         f"({result.development_nodes} development, {others} registry/git)",
         f"  • {counted(result.models, 'model')} ({sources})",
-        *([f"  • {counted(result.inputs, 'input file')}"] if result.inputs else []),
-        *(
-            [f"  • {counted(result.model_files, 'model file')} inside"]
-            if result.model_files
-            else []
-        ),
         *(f"    ⚠ no download URL: {escape_text(name)}" for name in result.unknown_sources),
-        *(f"  ⚠ {escape_text(warning)}" for warning in result.warnings),
+        *(f"  • {counted(number, noun)} inside" for number, noun in inside if number),
         "",
         "Share this file to distribute your complete environment!",
     ]

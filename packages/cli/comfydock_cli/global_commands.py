@@ -11,6 +11,7 @@ from comfydock_core.domain.names import (
     checked_torch_backend,
 )
 from comfydock_core.errors import NotFoundError, StorageError, UsageError
+from comfydock_core.storage.user_paths import user_path
 from comfydock_core.workspace import environments
 from comfydock_core.workspace.creation import CreateRequest, create_environment
 from comfydock_core.workspace.environment import Environment
@@ -31,7 +32,7 @@ def init_workspace(arguments: Namespace, context: Context) -> CommandResult:
     """Make the workspace, or say that it is there."""
     usual = default_root(context.environment)
     _check_folder(arguments.models_dir)
-    root = Path(arguments.path).expanduser().absolute() if arguments.path else usual
+    root = user_path(arguments.path).absolute() if arguments.path else usual
     workspace = Workspace.open(root, context.environment, context.reporter)
     if arguments.models_dir:
         workspace.add_models_directory(Path(arguments.models_dir))
@@ -48,7 +49,7 @@ def init_workspace(arguments: Namespace, context: Context) -> CommandResult:
 
 
 def _check_folder(folder: str | None) -> None:
-    if folder is not None and not (folder and Path(folder).expanduser().is_dir()):
+    if folder is not None and not (folder and user_path(folder).is_dir()):
         raise NotFoundError(f"`{folder}` is no folder", subject=folder)
 
 
@@ -106,7 +107,7 @@ def _named_repository(repository: str, workspace: Workspace) -> str:
     """Make a folder that the user names absolute and let git read it."""
     if not repository or "://" in repository:
         return repository
-    folder = str(Path(repository).expanduser().resolve())
+    folder = str(user_path(repository).resolve())
     workspace.tools.git.allow_folder(folder)
     return folder
 
@@ -142,7 +143,8 @@ def _state(environment: Environment) -> str:
         return "damaged"
     if journal is None and environment.pyproject_path.exists():
         return "ready"
-    return "importing" if journal and journal.work == "import" else "incomplete"
+    states = {"import": "importing", "update": "updating"}
+    return states.get(journal.work, "incomplete") if journal else "incomplete"
 
 
 def use_env_arguments(parser: ArgumentParser) -> None:

@@ -1,28 +1,73 @@
-"""The questions of an import and an export, answered from a terminal or by its flags."""
+"""The questions of an import, answered from a terminal or by its flags."""
 
 from __future__ import annotations
 
-from comfydock_core.domain.acquisition import ImportPlan
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from comfydock_core.domain.acquisition import ImportPlan, ModelAggregate, NodeAction
 from comfydock_core.domain.import_summary import ImportSummary, LocalModels
-from comfydock_core.interaction import ModelStrategy
+from comfydock_core.domain.models import ModelWithLocation
+from comfydock_core.domain.plan_text import write_plan
+from comfydock_core.domain.untrusted import escape_text
+from comfydock_core.errors import UsageError
+from comfydock_core.interaction import (
+    AfterFailures,
+    ImportNodeContext,
+    ModelChoice,
+)
 
 from comfydock_cli.context import Context
-from comfydock_cli.import_screens import overview_lines, plan_lines, strategy_lines, summary_lines
-from comfydock_cli.measures import size_text
+from comfydock_cli.import_model_prompts import InteractiveAcquisition
+from comfydock_cli.import_model_screens import (
+    list_lines,
+    lookalike_lines,
+    overview_lines,
+    strategy_lines,
+)
+from comfydock_cli.import_node_screens import node_lines
+from comfydock_cli.import_plan_screens import plan_lines
+from comfydock_cli.import_screens import summary_lines
+from comfydock_cli.measures import counted, size_text
+from comfydock_cli.plan_editing import EditorError, edit_text, save_plan
 
-_STRATEGIES: dict[str, ModelStrategy] = {"a": "all", "r": "required", "f": "flexible"}
+STRATEGIES: dict[str, ModelChoice] = {
+    "a": "all",
+    "r": "required",
+    "f": "flexible",
+    "c": "custom",
+}
+_NODE_FLAGS = "--yes, --skip-node NAME or --skip-nodes"
+_WITHOUT_NODE = "  ⚠ Workflows requiring this node may not function properly"
+_AFTER_FAILURES: dict[str, AfterFailures] = {"r": "retry", "s": "skip", "q": "quit"}
 
 
-class TerminalImport:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportAnswers:
+    """What flags say to questions of an import; empty asks.
+
+    ``save_plan`` is where the confirmed plan is written to.
+    """
+
+    existing: Literal["use", "download", ""] = ""
+    on_failure: AfterFailures | Literal[""] = ""
+    save_plan: Path | None = None
+
+
+class TerminalImport(InteractiveAcquisition):
     """Shows each screen on stderr and asks where a person is; ``--yes`` takes the defaults."""
 
-    def __init__(self, context: Context) -> None:
-        self._terminal = context.terminal
-        self._screen = context.output.side
+    def __init__(self, context: Context, answers: ImportAnswers) -> None:
+        super().__init__(context)
+        self._environment = context.environment
+        self._answers = answers
+        self._retried = False
 
     def confirm_summary(self, summary: ImportSummary) -> bool:
         """Show what the bundle holds; planning goes on after a yes."""
-        self._screen.write_line("\n".join(summary_lines(summary)))
+        self._show(summary_lines(summary))
         answer = self._terminal.choose(
             ["[Y] Continue  [c] Cancel"],
             {"Y": "continue", "c": "cancel"},
@@ -31,44 +76,143 @@ class TerminalImport:
         )
         return answer == "y"
 
-    def choose_models(self, summary: ImportSummary, local: LocalModels) -> ModelStrategy | None:
+    def choose_nodes(self, context: ImportNodeContext) -> Mapping[str, NodeAction] | None:
+        """Show the nodes; all are installed, or each is asked about."""
+        self._show(node_lines(context))
+        answer = self._terminal.choose(
+            [
+                "Choose node installation strategy:",
+                "  [a] Install all (recommended)",
+                "  [i] Choose interactively",
+                "",
+            ],
+            {"a": "install all", "i": "choose"},
+            default="a",
+            flag=_NODE_FLAGS,
+            unlisted={"q": "quit"},
+        )
+        if answer == "q":
+            return None
+        actions: dict[str, NodeAction] = {}
+        for node in context.all_nodes:
+            if answer == "i" and node.source != "development":
+                actions[node.name] = self._ask_about_node(node.name)
+        return actions
+
+    def _ask_about_node(self, name: str) -> NodeAction:
+        wanted = self._terminal.confirm(
+            f"\nInstall '{escape_text(name)}'?", default=True, flag=_NODE_FLAGS
+        )
+        if not wanted:
+            self._show([_WITHOUT_NODE])
+        return "install" if wanted else "skip"
+
+    def use_existing(self, model: ModelAggregate, here: ModelWithLocation) -> bool | None:
+        """Ask whether what only looks alike is taken."""
+        if self._answers.existing:
+            return self._answers.existing == "use"
+        answer = self._terminal.choose(
+            lookalike_lines(model, here),
+            {"Y": "use existing", "d": "download"},
+            default="Y",
+            flag="--existing use|download",
+            unlisted={"q": "quit"},
+        )
+        return None if answer == "q" else answer == "y"
+
+    def choose_models(self, summary: ImportSummary, local: LocalModels) -> ModelChoice | None:
         """Show the overview; ask only if there is something to decide."""
         if not summary.aggregates:
             return "all"
-        self._screen.write_line("\n".join(["", *overview_lines(summary, local)]))
-        known = local.verified.keys() | local.probable.keys()
-        if not any(a.sources for key, a in summary.aggregates.items() if key not in known):
+        self._show(["", *overview_lines(summary, local)])
+        if not summary.aggregates.keys() - local.known - summary.inside:
             return "all"
+        while True:
+            answer = self._terminal.choose(
+                [*strategy_lines(summary, local), ""],
+                {
+                    "a": "all",
+                    "r": "required only",
+                    "f": "required and flexible",
+                    "c": "custom",
+                    "q": "quit",
+                },
+                default="a",
+                flag="--models all|required|flexible|skip",
+                unlisted={"v": "view the list"},
+            )
+            if answer != "v":
+                return STRATEGIES.get(answer)
+            self._show(list_lines(summary.aggregates.values()))
+
+    def confirm_plan(
+        self, plan: ImportPlan, revise: Callable[[str], ImportPlan]
+    ) -> ImportPlan | None:
+        """Show the plan with all code it brings; a yes executes it, as it was edited."""
+        while True:
+            self._show(["", *plan_lines(plan), ""])
+            answer = self._terminal.choose(
+                ["[Y] Execute plan  [e] Edit plan  [c] Cancel"],
+                {"Y": "execute", "e": "edit", "c": "cancel"},
+                default="Y",
+                flag="--yes",
+            )
+            if answer == "c":
+                return None
+            if answer == "y":
+                if self._answers.save_plan:
+                    save_plan(plan, self._answers.save_plan)
+                return plan
+            plan = self._edited(plan, revise)
+
+    def _edited(self, plan: ImportPlan, revise: Callable[[str], ImportPlan]) -> ImportPlan:
+        """Open the plan in an editor until it can be followed; what is given up changes nothing."""
+        text = write_plan(plan, size_text)
+        while True:
+            try:
+                text = edit_text(text, self._environment)
+                return revise(text)
+            except EditorError as error:
+                self._show(_problem_lines(error.sentence, error.cause, error.hint))
+                return plan
+            except UsageError as error:
+                self._show(_problem_lines(error.sentence, error.cause, error.hint))
+            again = self._terminal.confirm("Edit it again?", default=True, flag="--plan FILE")
+            if not again:
+                return plan
+
+    def after_failures(self, failed: Mapping[str, str]) -> AfterFailures:
+        """Ask what becomes of failed downloads; nobody there goes on without them.
+
+        The flag's ``retry`` tries once more.
+        """
+        flag = self._answers.on_failure
+        if flag == "retry" and self._retried:
+            flag = "skip"
+        self._retried = True
+        if flag or self._terminal.yes or not self._terminal.interactive:
+            return flag or "skip"
+        self._show(["", f"⚠️  {counted(len(failed), 'download')} failed"])
         answer = self._terminal.choose(
-            strategy_lines(summary, local),
-            {"a": "all", "r": "required only", "f": "required and flexible", "q": "quit"},
-            default="a",
-            flag="--models all|required|flexible|skip",
+            [
+                "",
+                "Options:",
+                "  [r] Retry failed downloads",
+                "  [s] Skip failed and continue",
+                "  [q] Quit import",
+                "",
+            ],
+            {"r": "retry", "s": "skip", "q": "quit"},
+            default="r",
+            flag="--on-failure skip|retry|quit",
         )
-        return _STRATEGIES.get(answer)
+        return _AFTER_FAILURES[answer]
 
-    def confirm_plan(self, plan: ImportPlan) -> bool:
-        """Show the plan with all code it brings; a yes executes it."""
-        self._screen.write_line("\n".join(["", *plan_lines(plan), ""]))
-        answer = self._terminal.choose(
-            ["[Y] Execute plan  [c] Cancel"],
-            {"Y": "execute", "c": "cancel"},
-            default="Y",
-            flag="--yes",
-        )
-        return answer == "y"
+    def _show(self, lines: list[str]) -> None:
+        self._screen.write_line("\n".join(lines))
 
 
-class TerminalExport:
-    """Shows the estimated size; asks where a person is, and writes without asking elsewhere."""
-
-    def __init__(self, context: Context) -> None:
-        self._terminal = context.terminal
-        self._screen = context.output.side
-
-    def confirm_bundle(self, size: int) -> bool:
-        """Ask before the bundle is written; writing a file of a few MB needs no consent."""
-        self._screen.write_line(f"\n📦 Bundle size estimate: {size_text(size)}")
-        if not self._terminal.interactive:
-            return True
-        return self._terminal.confirm("   Continue?", default=True, flag="--yes")
+def _problem_lines(sentence: str, cause: str, hint: str) -> list[str]:
+    lines = [f"✗ {escape_text(sentence)}"]
+    lines += [f"  {escape_text(cause)}"] if cause else []
+    return [*lines, f"  {escape_text(hint)}"] if hint else lines

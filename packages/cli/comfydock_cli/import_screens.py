@@ -1,4 +1,4 @@
-"""What an import shows, as the specification draws it: summary, overview, plan, result (pure)."""
+"""What an import shows first and last: the bundle, the code it brings, the result (pure)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from comfydock_core.domain.acquisition import (
     CodeOrigin,
-    ImportPlan,
     ImportResult,
-    ModelAcquisitionDecision,
     ModelAggregate,
 )
-from comfydock_core.domain.criticality import CRITICALITIES
-from comfydock_core.domain.import_summary import ImportSummary, LocalModels
+from comfydock_core.domain.import_summary import ImportSummary
 from comfydock_core.domain.manifest import NodeSource
-from comfydock_core.domain.requirements import wants_torch
 from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.importing.report import next_steps
 
@@ -69,108 +65,18 @@ def summary_lines(summary: ImportSummary) -> list[str]:
     ]
 
 
-def overview_lines(summary: ImportSummary, local: LocalModels) -> list[str]:
-    """Draw the model overview: how critical, how large, what is here, what must be fetched."""
-    everything = list(summary.aggregates.values())
-    here = [a for a in everything if a.key in local.verified or a.key in local.probable]
-    missing = [a for a in everything if a not in here]
-    lines = [
-        "📦 Model Acquisition Overview:",
-        "",
-        f"{counted(len(everything), 'unique model')} required ({sizes(everything)} total):",
-    ]
-    for criticality in CRITICALITIES:
-        some = [a for a in everything if a.criticality == criticality]
-        if some:
-            title = criticality.capitalize()
-            lines.append(f"  • {title}: {counted(len(some), 'model')} ({sizes(some)})")
-    return [
-        *lines,
-        "",
-        "Local availability:",
-        f"  ✓ {counted(len(here), 'model')} found locally ({sizes(here)})",
-        f"  ⬇ {counted(len(missing), 'model')} to be acquired ({sizes(missing)})",
-        "",
-    ]
-
-
-def strategy_lines(summary: ImportSummary, local: LocalModels) -> list[str]:
-    """Draw the choices of the overview with what each would download."""
-    missing = [
-        a
-        for a in summary.aggregates.values()
-        if a.sources and a.key not in local.verified and a.key not in local.probable
-    ]
-    required = [a for a in missing if a.criticality == "required"]
-    flexible = [a for a in missing if a.criticality != "optional"]
-    return [
-        "Choose acquisition strategy:",
-        f"  [a] Download ALL available ({sizes(missing)})",
-        f"  [r] Download REQUIRED only ({sizes(required)})",
-        f"  [f] Download REQUIRED + FLEXIBLE ({sizes(flexible)})",
-        "  [q] Quit import",
-    ]
-
-
 def sizes(aggregates: Iterable[ModelAggregate]) -> str:
     """Add up sizes for people."""
     return size_text(sum(aggregate.total_size for aggregate in aggregates))
 
 
-def plan_lines(plan: ImportPlan) -> list[str]:
-    """Draw the plan: everything that will be done, and all code that will be here afterwards."""
-    lines = ["📋 Acquisition Plan Summary:", "", f"Environment: {plan.environment}", "", "Nodes:"]
-    lines.append(f"  ⬇ Install: {counted(len(plan.nodes_for('install')), 'node')}")
-    if skipped := plan.nodes_for("skip"):
-        names = ", ".join(decision.node.name for decision in skipped)
-        lines.append(f"  ⊗ Skip: {counted(len(skipped), 'node')} ({names})")
-    lines += ["", "Models:", *_model_lines(plan), ""]
-    if wants_torch(plan.manifest.requirements):
-        lines += [f"Torch: for this machine ({plan.torch_backend})", ""]
-    lines += _code_lines(plan.code)
-    lines += [f"⚠ {escape_text(warning)}" for warning in plan.warnings]
-    return [*lines, _total_download(plan)]
-
-
-def _total_download(plan: ImportPlan) -> str:
-    downloads = plan.models_for("download")
-    unknown = sum(plan.aggregates[decision.key].total_size == 0 for decision in downloads)
-    more = f", and {counted(unknown, 'model')} of unknown size" if unknown else ""
-    return f"Total download: ~{size_text(plan.download_size)}{more}"
-
-
-def _model_lines(plan: ImportPlan) -> list[str]:
-    lines: list[str] = []
-    downloads, skips = plan.models_for("download"), plan.models_for("skip")
-    existing = plan.models_for("existing")
-    if downloads:
-        title = f"{counted(len(downloads), 'model')} ({_total(plan, downloads)})"
-        lines += [f"  ⬇ Download: {title}", *(_planned(plan, d) for d in downloads)]
-    if skips:
-        lines += [f"  ⊗ Skip: {counted(len(skips), 'model')}", *(_planned(plan, d) for d in skips)]
-    if existing:
-        title = f"{counted(len(existing), 'model')} ({_total(plan, existing)})"
-        lines += [f"  ✓ Found locally: {title}"]
-        lines += [_planned(plan, decision) for decision in existing if decision.reason]
-    return lines or ["  none"]
-
-
-def _total(plan: ImportPlan, decisions: Sequence[ModelAcquisitionDecision]) -> str:
-    return sizes(plan.aggregates[decision.key] for decision in decisions)
-
-
-def _planned(plan: ImportPlan, decision: ModelAcquisitionDecision) -> str:
-    aggregate = plan.aggregates[decision.key]
-    facts: list[str] = [aggregate.criticality]
-    facts += [size_text(aggregate.total_size)] if aggregate.total_size else []
-    facts += [escape_text(decision.reason)] if decision.reason else []
-    return f"    • {escape_text(decision.model.filename)} ({', '.join(facts)})"
-
-
-def _code_lines(code: Sequence[CodeOrigin]) -> list[str]:
+def code_lines(
+    code: Sequence[CodeOrigin], title: str = "Code that will run on this machine"
+) -> list[str]:
+    """Draw all code that an import puts on this machine, marked where nobody vouches for it."""
     unvouched = any(not origin.pinned for origin in code)
     legend = " (⚠ nobody vouches for it: look at it first)" if unvouched else ""
-    lines = [f"Code that will run on this machine{legend}:"]
+    lines = [f"{title}{legend}:"]
     for origin in code:
         mark = "•" if origin.pinned else "⚠"
         what = _WHAT_RUNS.get(origin.kind, origin.kind)
@@ -237,11 +143,17 @@ def _node_result_lines(result: ImportResult) -> list[str]:
 
 
 def _model_result_lines(result: ImportResult) -> list[str]:
-    available = result.models_found_local + result.models_downloaded + result.models_substituted
+    available = (
+        result.models_found_local
+        + result.models_downloaded
+        + result.models_unpacked
+        + result.models_substituted
+    )
     total = available + result.models_skipped + len(result.models_failed)
     rows = (
         ("✓", result.models_found_local, f"found locally ({size_text(result.local_size)})"),
         ("⬇", result.models_downloaded, f"downloaded ({size_text(result.downloaded_size)})"),
+        ("📦", result.models_unpacked, f"unpacked ({size_text(result.unpacked_size)})"),
         ("↔", result.models_substituted, "substituted"),
         ("⊗", result.models_skipped, "skipped"),
     )

@@ -13,9 +13,13 @@ def main(argv: list[str] | None = None, commands: tuple[Command, ...] = COMMANDS
     words = sys.argv[1:] if argv is None else list(argv)
     page = static_help(words, commands)
     if page is None:
-        from comfydock_cli.dispatch import run_command_line
+        try:
+            from comfydock_cli.dispatch import run_command_line
 
-        return run_command_line(words, commands)
+            return run_command_line(words, commands)
+        except KeyboardInterrupt:
+            sys.stderr.write("error: comfydock was interrupted before it had begun\n")
+            return 130
     try:
         sys.stdout.write(page + "\n")
         sys.stdout.flush()

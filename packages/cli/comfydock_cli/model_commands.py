@@ -11,11 +11,15 @@ from comfydock_core.domain.names import url_problem
 from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.errors import NetworkError, NotFoundError, StorageError, UsageError
 from comfydock_core.services.model_service import ModelService
+from comfydock_core.storage.http_answers import HttpStatusError, NoFileError
 from comfydock_core.workspace.workspace import Workspace
 
 from comfydock_cli.context import Context
 from comfydock_cli.measures import counted, size_text
 from comfydock_cli.result import CommandResult, ErrorItem
+
+_GONE = (404, 410)
+_MOST_CHOICES = 5
 
 
 def list_models_arguments(_: ArgumentParser) -> None:
@@ -78,7 +82,7 @@ def show_model(arguments: Namespace, context: Context) -> CommandResult:
     places = workspace.tools.models.locations(model.hash)
     sources = workspace.tools.models.get_model_sources(model.hash)
     uses = _uses(workspace, model.hash)
-    unread = "not calculated: comfydock model verify " + quote(model.relative_path)
+    unread = f"not calculated: comfydock model verify {_typed(model)}"
     lines = [
         f"{escape_text(model.filename)}  {size_text(model.size)}  {model.category}",
         f"  hash     {model.hash}",
@@ -111,7 +115,10 @@ def add_model_source_arguments(parser: ArgumentParser) -> None:
 
 
 def add_model_source(arguments: Namespace, context: Context) -> CommandResult:
-    """Record where a model can be downloaded, after asking the host what lies there."""
+    """Record where a model can be downloaded, after asking the host what lies there.
+
+    A host that cannot be asked now may have it all the same; one that says no is believed.
+    """
     workspace = context.workspace
     workspace.scan_models()
     if problem := url_problem(arguments.url):
@@ -125,6 +132,9 @@ def add_model_source(arguments: Namespace, context: Context) -> CommandResult:
         urls = tuple(dict.fromkeys((found.url, found.original)))
         notes = (f"this source {found.problem}",) if found.problem else ()
     except NetworkError as error:
+        is_gone = isinstance(error, HttpStatusError) and error.answer.status in _GONE
+        if is_gone or isinstance(error, NoFileError):
+            raise
         notes = (f"not checked: {error.sentence}",)
     for url in urls:
         workspace.tools.models.add_source(model.hash, detect_url_type(url), url)
@@ -146,7 +156,7 @@ def _require_same(model: ModelWithLocation, size: int | None, sha256: str, url: 
         raise UsageError(
             f"`{url}` is another file than `{model.relative_path}`",
             cause=f"there: {told}; here: {own}",
-            hint=f"comfydock model info {quote(model.relative_path)}",
+            hint=f"comfydock model info {_typed(model)}",
             subject=url,
         )
 
@@ -182,11 +192,17 @@ def verify_models(arguments: Namespace, context: Context) -> CommandResult:
             ErrorItem(code=f"model-{verdict}", message=f"`{path}` is {verdict}", subject=path)
             for path, verdict in bad.items()
         ),
-        next_command="comfydock model index scan" if bad else "",
+        next_command=_where_to_get(chosen, bad),
     )
 
 
 _BAD = ("different", "unreadable")
+
+
+def _where_to_get(chosen: Sequence[ModelWithLocation], bad: Mapping[str, str]) -> str:
+    """Return the command that shows where the first damaged file can be had again."""
+    damaged = (_typed(model) for model in chosen if model.path in bad)
+    return next((f"comfydock model info {word}" for word in damaged), "")
 
 
 def _verdict_lines(verdicts: Mapping[str, str], bad: Mapping[str, str]) -> list[str]:
@@ -211,5 +227,16 @@ def named_model(workspace: Workspace, name: str) -> ModelWithLocation:
         raise NotFoundError(
             f"there is no model `{name}` in the library", hint="comfydock model list", subject=name
         )
-    choices = ", ".join(f"`{model.relative_path}`" for model in contents.values())
-    raise UsageError(f"`{name}` could be several models: {choices}", subject=name)
+    paths = [f"`{model.relative_path}`" for model in contents.values()]
+    more = f" and {len(paths) - _MOST_CHOICES} more" if len(paths) > _MOST_CHOICES else ""
+    raise UsageError(
+        f"`{name}` could be several models: {', '.join(paths[:_MOST_CHOICES])}{more}",
+        hint=f"comfydock model find -- {quote(name)}" if name else "comfydock model list",
+        subject=name,
+    )
+
+
+def _typed(model: ModelWithLocation) -> str:
+    """Return a word that means the model when it is pasted after a command."""
+    path = model.relative_path
+    return model.hash if path.startswith("-") or escape_text(path) != path else quote(path)

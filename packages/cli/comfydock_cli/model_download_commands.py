@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
+from dataclasses import replace
+from shlex import quote
 
 from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.errors import UsageError
@@ -19,7 +21,7 @@ from comfydock_core.workspace.model_fetching import (
 
 from comfydock_cli.context import Context
 from comfydock_cli.measures import parsed_size
-from comfydock_cli.result import CommandResult, ErrorItem
+from comfydock_cli.result import CommandResult, error_item
 
 
 def limit_arguments(parser: ArgumentParser) -> None:
@@ -95,10 +97,11 @@ def download_models(arguments: Namespace, context: Context) -> CommandResult:
         status="success" if is_whole else "partial",
         exit_code=0 if is_whole else 3,
         errors=tuple(
-            ErrorItem(code="download", message=_reason(outcome), subject=outcome.wanted.filename)
+            replace(error_item(outcome.error), subject=outcome.wanted.filename)
             for outcome in failed
+            if outcome.error
         ),
-        next_command=_next(arguments.workflow, is_whole),
+        next_command=_next(context, arguments.workflow, is_whole),
     )
 
 
@@ -139,7 +142,7 @@ def _lines(fetched: Sequence[FetchedModel], unknown: Sequence[str]) -> list[str]
     return lines or ["Nothing to download: the workflow has every model it asks for"]
 
 
-def _next(workflow: str, is_whole: bool) -> str:
+def _next(context: Context, workflow: str, is_whole: bool) -> str:
     if workflow and not is_whole:
-        return f"comfydock workflow resolve {workflow}"
-    return "comfydock run" if is_whole else ""
+        return f"comfydock workflow resolve {quote(workflow)}"
+    return "comfydock run" if is_whole and context.workspace.environment_names() else ""

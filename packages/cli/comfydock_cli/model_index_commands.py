@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.errors import NotFoundError
 from comfydock_core.storage.extra_model_paths import is_extra_model_paths
+from comfydock_core.storage.user_paths import user_path
 from comfydock_core.workspace.workspace import Workspace
 
 from comfydock_cli.context import Context
@@ -28,9 +28,13 @@ def set_models_directory_arguments(parser: ArgumentParser) -> None:
 def set_models_directory(arguments: Namespace, context: Context) -> CommandResult:
     """Add a folder to the library and index it."""
     workspace = context.workspace
-    folder = Path(arguments.folder).expanduser()
+    folder = user_path(arguments.folder)
     if not arguments.folder or not (folder.is_dir() or is_extra_model_paths(folder)):
-        raise NotFoundError(f"`{arguments.folder}` is no folder", subject=arguments.folder)
+        raise NotFoundError(
+            f"`{arguments.folder}` is no folder",
+            hint="comfydock model index dir ~/ComfyUI/models",
+            subject=arguments.folder,
+        )
     added = workspace.add_models_directory(folder)
     text = "" if added else f"{folder} was already part of the library\n"
     return _scanned("model index dir", workspace, text)

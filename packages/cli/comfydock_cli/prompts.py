@@ -46,19 +46,21 @@ class Terminal:
         *,
         default: str | None,
         flag: str,
+        unlisted: Mapping[str, str] | None = None,
     ) -> str:
         """Ask for one letter of ``choices`` (letter to meaning); return it in lower case.
 
         ``question_lines`` are printed as they are, the options among them; then comes the line
         ``Choice [Y]/e/c: `` with the default, a key of ``choices``, in brackets and indented like
-        the last of the lines.
+        the last of the lines. ``unlisted`` are choices that the line leaves out.
         """
         if not self._must_ask(default, question_lines, flag):
             return str(default).lower()
         self._screen.write_line("\n".join(question_lines))
         indent = _indent(question_lines)
         drawn = "/".join(f"[{letter}]" if letter == default else letter for letter in choices)
-        meanings = {letter.lower(): letter for letter in choices}
+        choices = {**choices, **(unlisted or {})}
+        meanings = {letter.lower() for letter in choices}
         while True:
             answer = self._answer(f"{indent}Choice {drawn}: ", flag).lower() or default
             if answer is not None and answer.lower() in meanings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from shlex import quote
 from typing import Any
 
@@ -12,6 +11,7 @@ from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.interaction import ModelResolutionStrategy
 from comfydock_core.resolution.workflow_analysis import AnalysedModel, AnalysedWorkflow
 from comfydock_core.services.resolve_service import ResolveService
+from comfydock_core.storage.user_paths import user_path
 from comfydock_core.workspace import environments, workflows
 from comfydock_core.workspace.workflow_intake import add_workflow
 
@@ -82,7 +82,7 @@ def add_workflow_file(arguments: Namespace, context: Context) -> CommandResult:
     workspace = context.workspace
     environment = environments.ready_environment(workspace, context.options.env)
     with workspace.lock(environment.name):
-        file = Path(arguments.file).expanduser()
+        file = user_path(arguments.file)
         name = add_workflow(environment, file, arguments.name)
     return CommandResult(
         command="workflow add",

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from comfydock_core.domain.acquisition import (
     ImportResult,
+    IssueKind,
     WorkflowIssue,
     aggregate_model_criticality,
 )
@@ -81,3 +82,14 @@ def test_workflows_with_issues_are_counted_once_each() -> None:
         success=False, environment_name="e", workflows=("x", "y", "z"), issues=issues
     )
     assert (result.name, result.workflows_with_issues, result.workflows_complete) == ("e", 2, 1)
+
+
+@pytest.mark.parametrize(("kind", "with_issues"), [("pack", 0), ("comfyui", 3)])
+def test_only_a_comfyui_that_does_not_start_concerns_all_workflows(
+    kind: IssueKind, with_issues: int
+) -> None:
+    issue = WorkflowIssue(workflow="", kind=kind, subject="a", sentence="", blocking=True)
+    result = ImportResult(
+        success=False, environment_name="e", workflows=("x", "y", "z"), issues=(issue,)
+    )
+    assert result.workflows_with_issues == with_issues

@@ -17,7 +17,7 @@ from comfydock_core.domain.path_rules import broken_rule, folded, is_made_anew
         "🎨.json",
         "com/com10.txt/console",
         ".github/x",
-        "a" * 512,
+        f"{'a' * 255}/{'a' * 254}/a",
         "/".join("d" * 32),
     ],
 )
@@ -32,7 +32,8 @@ def test_names_that_are_fine_everywhere(path: str) -> None:
         (["/a", "//a"], "absolute path"),
         (["a//b", "a/"], "empty part"),
         ([".", "..", "a/../b", "a/.", "./a"], "`.` or `..`"),
-        (["a" * 513, "é" * 257], "512 bytes"),
+        ([f"{'a' * 255}/{'a' * 254}/aa", "é/" * 170 + "éé"], "512 bytes"),
+        (["a" * 256, "é" * 128], "a part of more than 255 bytes"),
         (["/".join("d" * 33)], "32 levels"),
         (["\udcff", "a/\ud800"], "not UTF-8"),
         (["e\u0301", "a/\u212b"], "NFC"),

@@ -18,6 +18,9 @@ def dotted(parts: int, part: str = "a", dot: str = ".") -> bytes:
         b"a.b = 1\n",
         dotted(MAX_KEY_PARTS) + b" = 1",
         b"a = '" + b"x." * 60 + b"'",
+        b'a = """' + b'"" [' * 200_000 + b'"""""',
+        b"a = '''" + b"'' {" * 200_000 + b"'''",
+        b"a = 1 # don't " + b"[" * 200_000 + b"\nb = 1",
         b'[a."b.c".d]\n"e.f" = 2',
     ],
 )
@@ -34,6 +37,10 @@ def test_what_is_read(data: bytes) -> None:
         (b"a = " + b"[" * 100_000, "is nested too deeply"),
         (b"a = " + b"{a=" * 100_000, "is nested too deeply"),
         (b"a = " + b"1" * 5_000, "a number that is too long"),
+        (b"a = [" + b"[]," * 150_000 + b"]", "more than 150,000 tables and lists"),
+        (b"a = [" + b"1," * 300_000 + b"]", "more than 300,000 values"),
+        (b"a.b = 1\n" * 50_001, "is nested too deeply"),
+        ("a = 'é'\n#".encode() + b"x" * (4 << 20), "larger than 4 MiB and not in ASCII"),
     ],
 )
 def test_what_is_refused(data: bytes, problem: str) -> None:
@@ -62,7 +69,13 @@ def test_a_long_key_does_not_keep_anyone_waiting(key: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"a" * (1 << 20), b"\"'" * (1 << 19), b'a = "' + b"\\" * (1 << 20)]
+    "data",
+    [
+        b'a = "' + b'\\"' * (1 << 20),
+        b"a" * (1 << 20),
+        b"\"'" * (1 << 19),
+        b'a = "' + b"\\" * (1 << 20),
+    ],
 )
 def test_the_search_for_long_keys_is_quick_on_odd_text(data: bytes) -> None:
     started = time.monotonic()

@@ -65,13 +65,10 @@ def test_digests_and_sources_are_added(workspace: Workspace) -> None:
     assert lacking_digests(workspace, again) == []
 
 
-def test_a_model_that_is_gone_is_named_unless_it_is_known(workspace: Workspace) -> None:
-    with pytest.raises(NotFoundError, match="not found in index") as caught:
-        lacking_digests(workspace, naming(workspace, hash="0" * 16))
-    assert """'it'"'"'s.safetensors'""" in caught.value.hint
-    known = naming(workspace, hash="0" * 16, blake3_hash="1" * 64, sha256_hash="2" * 64)
-    assert with_index(workspace, known) == known
-    assert lacking_digests(workspace, known) == []
+def test_a_model_that_is_gone_has_nothing_to_read(workspace: Workspace) -> None:
+    gone = naming(workspace, hash="0" * 16)
+    assert with_index(workspace, gone) == gone
+    assert lacking_digests(workspace, gone) == []
 
 
 def test_a_file_that_changed_is_named_after_the_others_are_done(workspace: Workspace) -> None:

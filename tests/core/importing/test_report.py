@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from comfydock_core.domain.acquisition import ImportPlan, WorkflowIssue
+from comfydock_core.domain.acquisition import ImportPlan, IssueKind, WorkflowIssue
 from comfydock_core.domain.import_summary import LocalModels
 from comfydock_core.domain.manifest import ManifestWorkflow, NodeInfo
 from comfydock_core.importing.plan import PlanChoices, make_plan
@@ -104,3 +104,14 @@ def test_the_next_steps_can_be_pasted_whatever_the_bundle_says() -> None:
 def test_skipped_nodes_can_be_added_later() -> None:
     result = make_result(plan(skip_nodes=True), Outcomes(), (issue("x", True),))
     assert "comfydock -e studio node add reg@1" in next_steps(result)
+
+
+@pytest.mark.parametrize("kind", ["pack", "comfyui"])
+def test_code_that_fails_is_looked_at_in_a_run(kind: IssueKind) -> None:
+    broken = replace(issue("x", True), kind=kind)
+    resolve = "comfydock -e studio workflow resolve x"
+    run = "comfydock -e studio run"
+    for issues, expected in (((broken,), (run,)), ((broken, issue("x", True)), (resolve, run))):
+        result = make_result(plan(), Outcomes(), issues)
+        assert not result.success
+        assert next_steps(result) == expected

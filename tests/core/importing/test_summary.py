@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from comfydock_core.domain.acquisition import CodeOrigin
+from comfydock_core.domain.bundle import BundleFile, KnownIssue
 from comfydock_core.domain.lock import LockedPackage
 from comfydock_core.domain.manifest import (
     Manifest,
@@ -192,3 +193,43 @@ def test_a_pickle_without_content_is_found_by_the_workflows_path() -> None:
     given = manifest(workflows=flow(used("a.safetensors", relative_path="loras/a.pkl")))
     [origin] = code(opened(given), "pickle")
     assert not origin.pinned
+
+
+FILE = BundleFile(size=5, sha256="b" * 64)
+
+
+@pytest.mark.parametrize(
+    ("files", "digest", "inside"),
+    [
+        ({"loras/a.safetensors": FILE}, "b" * 64, True),
+        ({"loras/a.safetensors": FILE}, "B" * 64, True),
+        ({"loras/a.safetensors": FILE}, "", True),
+        ({"loras/a.safetensors": FILE}, "c" * 64, False),
+        ({"loras/a.safetensors": BundleFile(size=6, sha256="b" * 64)}, "", False),
+        ({"vae/a.safetensors": FILE}, "b" * 64, False),
+        ({}, "b" * 64, False),
+    ],
+)
+def test_a_model_is_inside_where_its_file_is_what_the_manifest_says(
+    files: dict[str, BundleFile], digest: str, inside: bool
+) -> None:
+    known = {KEY: content("loras/a.safetensors", sha256_hash=digest, sources=("https://h.org/a",))}
+    given = manifest(workflows=flow(used("a.safetensors", hash=KEY)), models=known)
+    found = summarise(opened(given, models=files), "", HERE)
+    assert found.inside == (frozenset({KEY}) if inside else frozenset())
+    assert ("h.org" in found.hosts) != inside
+
+
+def test_what_the_sender_left_open_is_a_warning() -> None:
+    issues = tuple(
+        KnownIssue(workflow="w", kind="node", subject=f"N{n}", sentence=f"`N{n}` is missing")
+        for n in range(22)
+    )
+    names = tuple(f"{n}.png" for n in range(21))
+    told = bundle(issues=issues, missing_inputs=names)
+    warnings = summarise(opened(bundle=told), "", HERE).warnings
+    assert warnings[0] == "the sender left this open: w: `N0` is missing"
+    assert warnings[20] == "the sender left 2 more things open"
+    assert warnings[21].startswith("files that workflows load are not in the bundle: 0.png, 1.png")
+    assert warnings[21].endswith("19.png and 1 more")
+    assert len(warnings) == 22

@@ -146,6 +146,14 @@ def test_a_file_that_went_away_keeps_its_hash_and_path() -> None:
     assert found.entry == replace(known, nodes=found.entry.nodes)
 
 
+def test_what_opens_doors_is_not_recorded() -> None:
+    url = "https://me:pw@models.example/a.safetensors?token=5ecret&type=Model"
+    properties = declared("a.safetensors", "checkpoints")
+    properties["models"][0]["url"] = url
+    [found] = look(loader(1, properties=properties), models=(CHECKPOINT,)).models
+    assert found.entry.sources == ("https://models.example/a.safetensors?type=Model",)
+
+
 def test_declared_sources_are_recorded_once_and_only_addresses() -> None:
     bad = declared("b.safetensors", "loras")
     bad["models"][0]["url"] = "file:///etc/passwd"

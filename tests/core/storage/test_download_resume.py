@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from comfydock_core.errors import DownloadError
+from comfydock_core.storage.download_limits import DownloadLimits
 from comfydock_core.storage.partial_file import PartialFile
 
 from tests.core.storage.downloading import (
@@ -24,6 +25,9 @@ from tests.core.storage.downloading import (
     words,
 )
 from tests.hub.model_host import ModelHost, model_host
+
+ONE = DownloadLimits(connections=1, in_all=1)
+"""A host cuts by the count of requests, and bytes are counted: more lanes would blur both."""
 
 
 @pytest.fixture
@@ -42,8 +46,8 @@ def test_a_later_run_fetches_only_the_rest(host: ModelHost, target: Path) -> Non
     path = "/_/cut=1000000x2/a.bin"
     request = wanted(target, f"{host.url}{path}?token=SECRET")
     with pytest.raises(DownloadError):
-        downloader().fetch(request)
-    assert downloader().fetch(request).resumed_from == 2_000_000
+        downloader(line=ONE).fetch(request)
+    assert downloader(line=ONE).fetch(request).resumed_from == 2_000_000
     assert host.requests[-1].headers["range"] == "bytes=2000000-"
     assert host.requests[-1].headers["if-range"] == ETAG
     assert target.read_bytes() == FILE
@@ -144,7 +148,7 @@ def test_hugging_faces_sha256_is_a_validator_where_the_cdn_has_none(
 
 def test_another_source_goes_on_in_the_middle(host: ModelHost, target: Path) -> None:
     dying, good = "/_/cut=300000/a.bin", "/a.bin"
-    result = downloader().fetch(wanted(target, host.url + dying, host.url + good))
+    result = downloader(line=ONE).fetch(wanted(target, host.url + dying, host.url + good))
     assert result.url == host.url + good
     assert target.read_bytes() == FILE
     assert host.sent(dying) + host.sent(good) <= SIZE + 1024 * 1024
@@ -152,7 +156,7 @@ def test_another_source_goes_on_in_the_middle(host: ModelHost, target: Path) -> 
 
 def test_without_a_digest_another_source_begins_anew(host: ModelHost, target: Path) -> None:
     dying, good = "/_/cut=300000/a.bin", "/a.bin"
-    downloader().fetch(unknown(target, host.url + dying, host.url + good))
+    downloader(line=ONE).fetch(unknown(target, host.url + dying, host.url + good))
     assert target.read_bytes() == FILE
     assert host.sent(good) >= SIZE
 
@@ -167,7 +171,7 @@ MIXED = (
 def test_a_wrong_mixture_is_fetched_whole_from_one_source(
     host: ModelHost, target: Path, paths: tuple[str, ...], giver: str
 ) -> None:
-    result = downloader().fetch(wanted(target, *(host.url + path for path in paths)))
+    result = downloader(line=ONE).fetch(wanted(target, *(host.url + path for path in paths)))
     assert result.url == host.url + giver
     assert target.read_bytes() == FILE
     assert left_in(target.parent) == ["a.bin"]
@@ -176,6 +180,6 @@ def test_a_wrong_mixture_is_fetched_whole_from_one_source(
 def test_each_source_of_a_wrong_mixture_gets_one_more_chance(host: ModelHost, target: Path) -> None:
     urls = [f"{host.url}/_/corrupt,{more}/a.bin" for more in ("cut=300000x2", "etag=x", "etag=y")]
     with pytest.raises(DownloadError):
-        downloader().fetch(wanted(target, *urls))
+        downloader(line=ONE).fetch(wanted(target, *urls))
     assert left_in(target.parent) == []
     assert len(host.requests) <= 6

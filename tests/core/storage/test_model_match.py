@@ -64,10 +64,7 @@ def _found(model: ManifestModel, index: ModelIndex) -> tuple[str, str] | None:
         ({"sha256_hash": "0" * 64}, None),
         ({"size": 8}, None),
         ({"blake3_hash": "", "sha256_hash": ""}, ("probable", "local.safetensors")),
-        (
-            {"blake3_hash": "", "sha256_hash": "", "hash": "0123456789abcdef"},
-            ("probable", "local.safetensors"),
-        ),
+        ({"blake3_hash": "", "sha256_hash": "", "hash": "0123456789abcdef"}, None),
         (
             {"blake3_hash": "", "sha256_hash": "", "filename": "other.safetensors"},
             ("probable", "local.safetensors"),

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from comfydock_core.storage.safetensors_header import header_problem
+from comfydock_core.domain.tensor_facts import TensorFacts
+from comfydock_core.storage.safetensors_header import header_problem, safetensors_facts
 
 
 def tensors(header: object, data: bytes) -> bytes:
@@ -40,3 +41,39 @@ def test_the_header_is_held_against_the_size(tmp_path: Path, data: bytes, proble
     found = header_problem(path)
     assert problem in found
     assert bool(found) == bool(problem)
+
+
+SDXL = {
+    "__metadata__": {"modelspec.architecture": "stable-diffusion-xl-v1-base/lora"},
+    "x": {"dtype": "F16", "data_offsets": [0, 4]},
+    "y": {"dtype": "F32", "data_offsets": [4, 6]},
+}
+TOLD = TensorFacts(architecture="sdxl", precision="fp16", tensors=2)
+
+
+@pytest.mark.parametrize(
+    ("data", "facts"),
+    [
+        (tensors(SDXL, b"sixsix"), TOLD),
+        (
+            tensors({**SDXL, "__metadata__": {"modelspec.architecture": 5}}, b"sixsix"),
+            TensorFacts(precision="fp16", tensors=2),
+        ),
+        (tensors({**SDXL, "__metadata__": []}, b"sixsix"), None),
+        (tensors(TWO, b"sixsix"), None),
+        (tensors({}, b""), None),
+        (tensors([1], b""), None),
+        (b"<!doctype html>", None),
+        ((4000).to_bytes(8, "little") + b"[" * 4000, None),
+    ],
+)
+def test_the_header_tells_what_a_model_is(
+    tmp_path: Path, data: bytes, facts: TensorFacts | None
+) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(data)
+    assert safetensors_facts(path) == facts
+
+
+def test_a_file_that_is_gone_tells_nothing(tmp_path: Path) -> None:
+    assert safetensors_facts(tmp_path / "gone.safetensors") is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -125,10 +124,3 @@ class RunningComfyui:
         )
         with _WITHOUT_PROXY.open(request, timeout=60) as answer:
             return bytes(answer.read())
-
-
-def free_port() -> int:
-    """Return a loopback port that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

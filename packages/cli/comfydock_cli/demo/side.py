@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import IO
 
 from comfydock_core.errors import ComfydockError
+from comfydock_core.storage.loopback import free_port
 
 from comfydock_cli.demo.narration import Narration, ToldStep, shown_command
 from comfydock_cli.demo.running_comfyui import (
     START_FLAGS,
     ComfyuiRunError,
     RunningComfyui,
-    free_port,
 )
 
 # The folder that a side stands in must not be searched for modules.

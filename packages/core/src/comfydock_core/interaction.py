@@ -6,19 +6,32 @@ answer of None or False means: stop here, nothing was done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
 from comfydock_core.domain.acquisition import (
+    CodeOrigin,
     ImportPlan,
+    ModelAcquisitionDecision,
+    ModelAction,
+    ModelAggregate,
+    NodeAction,
 )
+from comfydock_core.domain.criticality import Criticality
+from comfydock_core.domain.exporting import ExportValidation
 from comfydock_core.domain.import_summary import ImportSummary, LocalModels
+from comfydock_core.domain.manifest import ManifestModel, ManifestWorkflowModel, NodeInfo
 from comfydock_core.domain.models import ModelWithLocation
+from comfydock_core.domain.secret_findings import Finding
 from comfydock_core.resolution.nodes import NodeResolution
+from comfydock_core.resolution.substitutes import Substitute
 from comfydock_core.resolution.workflow_analysis import AnalysedModel
 
 ModelStrategy = Literal["all", "required", "flexible", "skip"]
+ModelChoice = ModelStrategy | Literal["custom"]
+AfterFailures = Literal["retry", "skip", "quit"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,21 +75,111 @@ class NodeResolutionStrategy(Protocol):
         """Decide about ``node``; ``suggestions`` are packs that may have it, best first."""
 
 
-class ImportInteraction(Protocol):
-    """The questions of an import, in their order."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportModelContext:
+    """What a decision about one model of an import may look at.
+
+    ``aggregate`` is that model over all workflows; ``all_model_aggregates`` are all of the bundle's
+    by key, ``existing_models`` those that are here already. ``models_dir`` is where downloads go.
+    ``similar`` finds files that could stand in for a model, best first; ``search`` finds models of
+    the library by text.
+    """
+
+    models_dir: Path
+    aggregate: ModelAggregate
+    all_model_aggregates: Mapping[str, ModelAggregate]
+    existing_models: Mapping[str, ModelWithLocation]
+    similar: Callable[[ModelAggregate], Sequence[Substitute]]
+    search: Callable[[str], Sequence[ModelWithLocation]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportNodeContext:
+    """What a decision about the nodes of an import may look at.
+
+    ``cached`` are the nodes whose files are on this machine, with their size in bytes where it is
+    known, else 0. ``code`` says of each node what it brings.
+    """
+
+    environment: str
+    all_nodes: tuple[NodeInfo, ...]
+    cached: Mapping[str, int] = field(default_factory=dict)
+    code: tuple[CodeOrigin, ...] = ()
+
+
+class ImportModelAcquisitionStrategy(Protocol):
+    """Decides about the models of a bundle that are not on this machine, one after the other.
+
+    Here the model is known and only the way to it is open; ``ModelResolutionStrategy`` finds out
+    which model a workflow means.
+    """
+
+    def acquire_model(
+        self,
+        model: ManifestWorkflowModel,
+        criticality: Criticality,
+        workflows_using: Sequence[str],
+        context: ImportModelContext,
+    ) -> ModelAcquisitionDecision | None:
+        """Decide about ``model``; None quits the import.
+
+        ``criticality`` is the most conservative one over ``workflows_using``; ``model.sources`` are
+        all addresses that are known.
+        """
+
+
+class ImportInteraction(ImportModelAcquisitionStrategy, Protocol):
+    """The questions of an import, in their order; what options decided is not asked."""
 
     def confirm_summary(self, summary: ImportSummary) -> bool:
         """Show what the bundle holds and which hosts planning will ask."""
 
-    def choose_models(self, summary: ImportSummary, local: LocalModels) -> ModelStrategy | None:
-        """Choose what is downloaded of the models that are not here."""
+    def choose_nodes(self, context: ImportNodeContext) -> Mapping[str, NodeAction] | None:
+        """Choose by name which nodes are installed; one that is not named is."""
 
-    def confirm_plan(self, plan: ImportPlan) -> bool:
-        """Show the plan with its code origins; True executes it."""
+    def use_existing(self, model: ModelAggregate, here: ModelWithLocation) -> bool | None:
+        """Ask whether a file that only looks like ``model`` is taken for it."""
+
+    def choose_models(self, summary: ImportSummary, local: LocalModels) -> ModelChoice | None:
+        """Choose what is downloaded of the models that are not here; ``custom`` asks for each."""
+
+    def confirm_plan(
+        self, plan: ImportPlan, revise: Callable[[str], ImportPlan]
+    ) -> ImportPlan | None:
+        """Show the plan with its code origins; the plan that comes back is executed.
+
+        ``revise`` turns a changed plan text into a plan; UsageError says what is wrong with it.
+        """
+
+    def after_failures(self, failed: Mapping[str, str]) -> AfterFailures:
+        """Choose what becomes of failed downloads, given by file name with the reason.
+
+        ``quit`` leaves the import as it is, to be resumed.
+        """
 
 
-class ExportInteraction(Protocol):
-    """The questions of an export."""
+class ExportInteraction(ModelResolutionStrategy, NodeResolutionStrategy, Protocol):
+    """The questions of an export, in their order; what workflows lack is asked about in between."""
+
+    def show_validation(self, validation: ExportValidation) -> None:
+        """Show the workflows and what is open in them."""
+
+    def confirm_resolution(self, validation: ExportValidation) -> bool | None:
+        """Ask about what is open: True resolves it now, False gives up, and None says that nobody
+        is there to resolve it."""
+
+    def confirm_hashing(self, lacking: Sequence[ManifestModel], seconds: float) -> bool:
+        """Ask whether these models' digests, an estimated ``seconds`` of reading, are computed."""
+
+    def enter_source(self, model: ManifestModel, problem: str) -> str | None:
+        """Ask for an address of a model that has none; ``""`` says that nobody knows one, None
+        that nobody was there to ask.
+
+        ``problem`` says what is wrong with the address that was entered before.
+        """
+
+    def accept_findings(self, findings: Sequence[Finding]) -> bool | None:
+        """Show secrets that would travel; True lets them, None says that nobody is there."""
 
     def confirm_bundle(self, size: int) -> bool:
         """Show the estimated size in bytes; True writes the bundle."""
@@ -93,13 +196,67 @@ class Unattended:
         """Go on."""
         return bool(summary)
 
-    def choose_models(self, summary: ImportSummary, local: LocalModels) -> ModelStrategy | None:
+    def choose_nodes(self, context: ImportNodeContext) -> Mapping[str, NodeAction] | None:
+        """Install all of them."""
+        return dict.fromkeys((node.name for node in context.all_nodes), "install")
+
+    def use_existing(self, model: ModelAggregate, here: ModelWithLocation) -> bool | None:
+        """Take it: the plan says that it is only probable."""
+        return True
+
+    def choose_models(self, summary: ImportSummary, local: LocalModels) -> ModelChoice | None:
         """Download everything that is not here."""
         return "all"
 
-    def confirm_plan(self, plan: ImportPlan) -> bool:
+    def acquire_model(
+        self,
+        model: ManifestWorkflowModel,
+        criticality: Criticality,
+        workflows_using: Sequence[str],
+        context: ImportModelContext,
+    ) -> ModelAcquisitionDecision | None:
+        """Download what has an address, skip the rest."""
+        action: ModelAction = "download" if model.sources else "skip"
+        return ModelAcquisitionDecision(model=model, action=action)
+
+    def confirm_plan(
+        self, plan: ImportPlan, revise: Callable[[str], ImportPlan]
+    ) -> ImportPlan | None:
         """Execute it."""
-        return bool(plan)
+        return plan
+
+    def after_failures(self, failed: Mapping[str, str]) -> AfterFailures:
+        """Go on without them; the result says what is missing."""
+        return "skip"
+
+    def resolve_model(
+        self, model: AnalysedModel, search: Callable[[str], Sequence[ModelWithLocation]]
+    ) -> ModelAnswer | None:
+        """Leave it open."""
+        return None
+
+    def resolve_node(self, node: NodeResolution, suggestions: Sequence[str]) -> NodeAnswer | None:
+        """Leave it open."""
+        return None
+
+    def show_validation(self, validation: ExportValidation) -> None:
+        """Nobody looks."""
+
+    def confirm_resolution(self, validation: ExportValidation) -> bool | None:
+        """Nobody is there to resolve anything."""
+        return None
+
+    def confirm_hashing(self, lacking: Sequence[ManifestModel], seconds: float) -> bool:
+        """Compute them: without digests nobody can prove what they fetched."""
+        return bool(lacking)
+
+    def enter_source(self, model: ManifestModel, problem: str) -> str | None:
+        """Nobody is there to ask."""
+        return None
+
+    def accept_findings(self, findings: Sequence[Finding]) -> bool | None:
+        """Nobody is there to look."""
+        return None
 
     def confirm_bundle(self, size: int) -> bool:
         """Write it."""

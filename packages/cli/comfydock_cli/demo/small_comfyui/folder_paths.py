@@ -40,10 +40,9 @@ temp_directory = ""
 
 def use_base_directory(folder: str | None) -> None:
     """Puts everything below ``folder``, else beside this file, and makes the standard folders."""
-    global base_path, models_dir, temp_directory
+    global base_path, models_dir
     base_path = folder or os.path.dirname(os.path.realpath(__file__))
     models_dir = os.path.join(base_path, "models")
-    temp_directory = os.path.join(base_path, "temp")
     folder_names_and_paths.clear()
     for kind, names in MODEL_FOLDERS.items():
         extensions = {".yaml"} if kind == "configs" else set(supported_pt_extensions)
@@ -55,12 +54,15 @@ def use_base_directory(folder: str | None) -> None:
     os.makedirs(packs, exist_ok=True)
 
 
-def use_directories(*, output: str | None, input: str | None, user: str | None) -> None:
-    """Sets and makes the three folders; None is the standard one below the base directory."""
-    global output_directory, input_directory, user_directory
+def use_directories(
+    *, output: str | None, input: str | None, user: str | None, temp: str | None
+) -> None:
+    """Sets the folders; None is the standard one below the base directory. All but temp are made."""
+    global output_directory, input_directory, user_directory, temp_directory
     output_directory = output or os.path.join(base_path, "output")
     input_directory = input or os.path.join(base_path, "input")
     user_directory = user or os.path.join(base_path, "user")
+    temp_directory = os.path.join(temp or base_path, "temp")
     for folder in (output_directory, input_directory, user_directory):
         os.makedirs(folder, exist_ok=True)
 

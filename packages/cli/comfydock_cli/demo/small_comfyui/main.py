@@ -26,11 +26,12 @@ def main() -> int:
         output=arguments.output_directory,
         input=arguments.input_directory,
         user=arguments.user_directory,
+        temp=arguments.temp_directory,
     )
     for file in options.extra_model_path_files(arguments):
         load_extra_model_paths(file)
     if not arguments.disable_all_custom_nodes:
-        node_packs.load_all()
+        node_packs.load_all(tells_each=arguments.verbose == "DEBUG")
     if arguments.quick_test_for_ci:
         return 0
     server.serve(arguments.listen.split(",")[0], arguments.port)

@@ -15,10 +15,10 @@ import nodes
 pack_of_class: dict[str, str] = {}
 
 
-def load_all() -> None:
+def load_all(*, tells_each: bool) -> None:
     """Runs every pack's prestartup script, then imports every pack; a failure is printed only.
 
-    A custom_nodes folder that is not there ends the program, as it does the real one.
+    ``tells_each`` prints a line before each. A custom_nodes folder that is not there ends the program, as it does the real one.
     """
     packs = [
         os.path.join(folder, name)
@@ -28,7 +28,7 @@ def load_all() -> None:
     ]
     for pack in packs:
         _run_prestartup_script(pack)
-    timed = [(*_timed_load(pack), pack) for pack in packs]
+    timed = [(*_timed_load(pack, tells_each), pack) for pack in packs]
     print("\nImport times for custom nodes:")
     for seconds, loaded, pack in sorted(timed):
         print(f"{seconds:6.1f} seconds{'' if loaded else ' (IMPORT FAILED)'}: {pack}")
@@ -53,7 +53,9 @@ def _run_prestartup_script(pack: str) -> None:
         print(f"Failed to execute startup-script: {script} / {failure}")
 
 
-def _timed_load(pack: str) -> tuple[float, bool]:
+def _timed_load(pack: str, tells: bool) -> tuple[float, bool]:
+    if tells:
+        print(f"Trying to load custom node {pack}", flush=True)
     started = time.perf_counter()
     try:
         loaded = _load(pack)

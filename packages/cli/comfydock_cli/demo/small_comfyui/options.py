@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 
-FOLDERS = ("--base-directory", "--output-directory", "--input-directory", "--user-directory")
+FOLDERS = (
+    "--base-directory",
+    "--output-directory",
+    "--input-directory",
+    "--user-directory",
+    "--temp-directory",
+)
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 ACCEPTED_WITHOUT_EFFECT = (
     "--cpu",
     "--disable-auto-launch",
@@ -24,6 +31,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--extra-model-paths-config", nargs="+", action="append", default=[], metavar="FILE"
     )
+    parser.add_argument("--verbose", default="INFO", const="DEBUG", nargs="?", choices=LEVELS)
     parser.add_argument("--quick-test-for-ci", action="store_true")
     parser.add_argument("--disable-all-custom-nodes", action="store_true")
     for option in ACCEPTED_WITHOUT_EFFECT:

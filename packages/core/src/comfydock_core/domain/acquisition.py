@@ -16,9 +16,11 @@ from comfydock_core.domain.manifest import (
     NodeInfo,
 )
 from comfydock_core.domain.models import ModelWithLocation
+from comfydock_core.domain.preflight import Preflight
 
-ModelAction = Literal["download", "substitute", "skip", "existing"]
+ModelAction = Literal["download", "unpack", "substitute", "skip", "existing"]
 NodeAction = Literal["install", "skip"]
+IssueKind = Literal["model", "node", "file", "pack", "comfyui"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,17 +83,21 @@ def _with_sources(model: ManifestWorkflowModel, more: tuple[str, ...]) -> Manife
 class ModelAcquisitionDecision:
     """How one model is acquired: ``action`` says which of the other fields count.
 
-    ``target_path`` is POSIX below the default models directory; ``reason`` says why a model is
-    skipped although nobody asked for it.
+    ``unpack`` takes the file that the bundle itself holds. ``target_path`` is POSIX below the
+    default models directory; ``reason`` says why a model is skipped although nobody asked for it.
+    ``substitute`` is the local file of a substitution, or of what is here already. ``workflows``
+    are those that the decision is limited to, none for all that use the model. A strategy may leave
+    ``key`` and ``target_path`` empty, and ``source_url`` where the first known one is meant.
     """
 
-    key: str
     model: ManifestWorkflowModel
     action: ModelAction
+    key: str = ""
     source_url: str = ""
     target_path: str = ""
     substitute: ModelWithLocation | None = None
     reason: str = ""
+    workflows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,6 +141,7 @@ class ImportPlan:
     torch_backend: str = "auto"
     build_allowed: bool = False
     warnings: tuple[str, ...] = ()
+    preflight: Preflight = field(default_factory=Preflight)
 
     def models_for(self, action: ModelAction) -> tuple[ModelAcquisitionDecision, ...]:
         """Return the decisions with one action, in the plan's order."""
@@ -152,10 +159,14 @@ class ImportPlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkflowIssue:
-    """Something that keeps a workflow from running as it did; ``blocking`` when it will not run."""
+    """Something that keeps a workflow from running as it did; ``blocking`` when it will not run.
+
+    ``workflow`` is empty for what concerns no single one: a ``comfyui`` that does not start keeps
+    all from running, a ``pack`` that cannot be imported is the subject.
+    """
 
     workflow: str
-    kind: Literal["model", "node", "file"]
+    kind: IssueKind
     subject: str
     sentence: str
     blocking: bool
@@ -177,6 +188,7 @@ class ImportResult:
     nodes_failed: tuple[tuple[str, str], ...] = ()
     nodes_skipped: tuple[str, ...] = ()
     models_downloaded: int = 0
+    models_unpacked: int = 0
     models_substituted: int = 0
     models_skipped: int = 0
     models_found_local: int = 0
@@ -185,6 +197,7 @@ class ImportResult:
     issues: tuple[WorkflowIssue, ...] = ()
     errors: tuple[str, ...] = ()
     downloaded_size: int = 0
+    unpacked_size: int = 0
     local_size: int = 0
     node_counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -195,8 +208,10 @@ class ImportResult:
 
     @property
     def workflows_with_issues(self) -> int:
-        """How many workflows have at least one issue."""
-        return len({issue.workflow for issue in self.issues})
+        """How many workflows have at least one issue: all while ComfyUI does not start."""
+        if any(issue.kind == "comfyui" for issue in self.issues):
+            return len(self.workflows)
+        return len({issue.workflow for issue in self.issues if issue.workflow})
 
     @property
     def workflows_complete(self) -> int:

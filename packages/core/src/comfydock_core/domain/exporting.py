@@ -52,7 +52,8 @@ class ExportValidation:
 class ExportResult:
     """A bundle that was written and read back; ``unknown_sources`` are models without a URL.
 
-    ``warnings`` say what does not travel, and what does although it is private.
+    ``warnings`` say what does not travel, and what does although it is private. ``commits`` are the
+    messages of what was committed on the way, oldest first.
     """
 
     path: Path
@@ -65,3 +66,4 @@ class ExportResult:
     model_files: int = 0
     unknown_sources: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    commits: tuple[str, ...] = ()

@@ -16,7 +16,8 @@ class ImportSummary:
     """A checked bundle before anything was asked of the network.
 
     ``hosts`` are the ones that planning and acting will contact; ``code`` is everything that
-    will run or could run; ``digest`` is the identity of the bundle's contents.
+    will run or could run; ``digest`` is the identity of the bundle's contents. ``inside`` are the
+    keys of the models whose files the bundle holds.
     """
 
     environment: str
@@ -27,6 +28,7 @@ class ImportSummary:
     digest: str
     hosts: tuple[str, ...] = ()
     code: tuple[CodeOrigin, ...] = ()
+    inside: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -45,3 +47,8 @@ class LocalModels:
 
     verified: Mapping[str, ModelWithLocation] = field(default_factory=dict)
     probable: Mapping[str, ModelWithLocation] = field(default_factory=dict)
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The keys of both."""
+        return frozenset(self.verified) | frozenset(self.probable)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from comfydock_core.domain.manifest import NodeInfo
+
 _CLASSES_OF = {
     "Kosinkadink/ComfyUI-Advanced-ControlNet": (
         "ACN_ControlNetLoaderAdvanced",
@@ -40,3 +42,16 @@ _CLASSES_OF = {
 KNOWN_PACKS: Mapping[str, str] = {
     name: pack for pack, names in _CLASSES_OF.items() for name in names
 }
+
+_OWNERS = {pack.rpartition("/")[2].lower(): pack for pack in _CLASSES_OF}
+
+
+def shadowed_pack(node: NodeInfo) -> str:
+    """Return the well-known pack whose name a node bears that comes from elsewhere, else ``""``.
+
+    The registry vouches for its own names.
+    """
+    pack = _OWNERS.get(node.name.lower(), "")
+    home = f"https://github.com/{pack}".lower()
+    is_it = node.repository.lower().removesuffix(".git").rstrip("/") == home
+    return "" if node.source == "registry" or is_it else pack

@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from comfydock_core.errors import WorkflowError
 
+MAX_TABLES = 500_000
+MAX_VALUES = 3_000_000
+
 Decoder = Callable[[bytes], object]
 """Reads a JSON document, or raises ValueError or RecursionError."""
 
@@ -35,9 +38,12 @@ def fast_decoder() -> Decoder:
 def read_json(data: bytes, name: str, decode: Decoder = plain_decoder) -> object:
     """Return the value of a UTF-8 JSON document; a byte order mark and ``NaN`` are accepted.
 
-    Raises WorkflowError, naming ``name``, for what is no JSON, is nested too deeply or holds a
-    number of thousands of digits.
+    Raises WorkflowError, naming ``name``, for what is no JSON, is nested too deeply, holds a number
+    of thousands of digits, or has more than ``MAX_TABLES`` lists and objects or ``MAX_VALUES``
+    values: 60 MB of empty lists would take 1.5 GB of memory.
     """
+    if data.count(b"[") + data.count(b"{") > MAX_TABLES or data.count(b",") > MAX_VALUES:
+        raise _unreadable(name, "it has more lists, objects or values than any workflow")
     try:
         return decode(data)
     except UnicodeDecodeError as error:

@@ -18,6 +18,7 @@ from comfydock_core.domain.toml_document import read_toml
 LOCK_FILE = "uv.lock"
 MAX_PACKAGES = 5_000
 MAX_MARKERS = 64
+MAX_LOCK_VALUES = 1_000_000
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,200}[A-Za-z0-9])?")
 # packaging takes white space around a version, which would end the line that a pin stands on.
 _VERSION = re.compile(r"[!-~]{1,200}")
@@ -30,7 +31,8 @@ class LockedPackage:
 
     ``source`` is ``registry``, or ``git``, ``url``, ``path``, ``directory``, ``editable`` with
     ``address`` saying which. ``hashes`` are the ``sha256:…`` of its files; ``markers`` limit it to
-    some platforms where the lock holds several versions. ``wheels`` counts its built files.
+    some platforms where the lock holds several versions. ``wheels`` counts its built files;
+    ``size`` is that of its largest file in bytes, 0 where the lock does not say it.
     """
 
     name: str
@@ -40,6 +42,7 @@ class LockedPackage:
     hashes: frozenset[str] = frozenset()
     markers: tuple[str, ...] = ()
     wheels: int = 0
+    size: int = 0
 
     @property
     def pin(self) -> str:
@@ -50,7 +53,7 @@ class LockedPackage:
 
 def parse_lock(data: bytes, document: str = LOCK_FILE) -> tuple[LockedPackage, ...]:
     """Read every package but the project itself; ManifestError names what is wrong."""
-    root = Fields(read_toml(data, document), "", document)
+    root = Fields(read_toml(data, document, MAX_LOCK_VALUES), "", document)
     if root.integer("version", 0) != 1:
         raise root.wrong("version", "is not 1: another uv wrote this lock")
     entries = tuple(root.tables("package"))
@@ -78,6 +81,7 @@ def _package(fields: Fields) -> LockedPackage:
         hashes=frozenset(file.text("hash", form=_HASH) for file in files if file.has("hash")),
         markers=_markers(fields, "resolution-markers"),
         wheels=len(wheels),
+        size=max((file.integer("size", 0) for file in files), default=0),
     )
 
 

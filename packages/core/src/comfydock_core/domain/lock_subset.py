@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
 from comfydock_core.domain.fields import Fields
-from comfydock_core.domain.lock import LOCK_FILE
+from comfydock_core.domain.lock import LOCK_FILE, MAX_LOCK_VALUES
 from comfydock_core.domain.toml_document import read_toml
 
 _BLOCK = re.compile(r"(?m)^(?=\[\[package\]\]$)")
@@ -30,7 +30,7 @@ def without_other_groups(lock: str, groups: Collection[str]) -> str:
 
     What ComfyUI itself asks for stays. ManifestError for what is no lock.
     """
-    root = Fields(read_toml(lock.encode(), LOCK_FILE), "", LOCK_FILE)
+    root = Fields(read_toml(lock.encode(), LOCK_FILE, MAX_LOCK_VALUES), "", LOCK_FILE)
     project = ""
     packages: dict[str, list[Fields]] = defaultdict(list)
     for package in root.tables("package"):

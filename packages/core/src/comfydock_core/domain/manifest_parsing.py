@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from typing import cast
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from comfydock_core.domain import names
 from comfydock_core.domain.criticality import CRITICALITIES, Criticality
 from comfydock_core.domain.fields import Fields
@@ -27,6 +25,7 @@ from comfydock_core.domain.manifest import (
     TorchSpec,
 )
 from comfydock_core.domain.path_rules import broken_rule, folded
+from comfydock_core.domain.requirements import read_requirement
 from comfydock_core.domain.toml_document import read_toml
 from comfydock_core.errors import ManifestError
 
@@ -84,13 +83,10 @@ def _groups(fields: Fields) -> dict[str, tuple[str, ...]]:
 def _requirements(fields: Fields, key: str) -> tuple[str, ...]:
     lines = fields.strings(key)
     for line in lines:
-        try:
-            address = Requirement(line).url
-        except (InvalidRequirement, RecursionError) as error:
-            raise fields.wrong(
-                key, f"has an entry that is no requirement: {line[:80]!a}"
-            ) from error
-        if address:
+        requirement = read_requirement(line)
+        if requirement is None:
+            raise fields.wrong(key, f"has an entry that is no requirement: {line[:80]!a}")
+        if requirement.url:
             raise fields.wrong(key, f"asks for an address instead of a version: {line[:80]!a}")
     return lines
 

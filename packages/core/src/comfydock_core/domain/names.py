@@ -11,6 +11,8 @@ from comfydock_core.errors import UsageError
 MODEL_EXTENSIONS = frozenset(
     {".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".gguf", ".onnx", ".pkl"}
 )
+PICKLES = (".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl")
+"""Extensions of model files that can run code when they are loaded."""
 NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,98}[A-Za-z0-9]|[A-Za-z0-9]")
 MAX_ENVIRONMENT_NAME = 63
 ENVIRONMENT_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_ENVIRONMENT_NAME - 1}}}")
@@ -83,6 +85,17 @@ def checked_environment_name(name: str) -> str:
             subject=name,
         )
     return name
+
+
+def checked_python_version(version: str) -> str:
+    """Return ``version``, or ``""`` for the default, if it names a Python; UsageError otherwise."""
+    if version and not PYTHON_VERSION.fullmatch(version):
+        raise UsageError(
+            f"`{ascii(version)[1:-1]}` is no Python version",
+            hint="write it as 3.12 or 3.12.4",
+            subject=version,
+        )
+    return version
 
 
 def checked_torch_backend(name: str) -> str:

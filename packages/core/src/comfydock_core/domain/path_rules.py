@@ -11,6 +11,7 @@ from functools import lru_cache
 from unicodedata import category, is_normalized, normalize
 
 MAX_NAME_BYTES = 512
+MAX_PART_BYTES = 255
 MAX_DEPTH = 32
 _NOT_ON_WINDOWS = re.compile(r'[\\:*?"<>|]')
 _UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
@@ -35,6 +36,11 @@ _PATH_RULES: tuple[_Rule, ...] = (
 _PART_RULES: tuple[_Rule, ...] = (
     (lambda part: not part, "has an empty part in its name"),
     (lambda part: part in (".", ".."), "has a `.` or `..` part in its name"),
+    (
+        # What no common file system takes; the operating system would not name the member.
+        lambda part: len(part.encode()) > MAX_PART_BYTES,
+        f"has a part of more than {MAX_PART_BYTES} bytes",
+    ),
     (
         # What is not printable is a wider class: the loop only decides about the rest of it.
         lambda part: not part.isprintable() and any(category(c) in _UNSEEN for c in part),

@@ -15,6 +15,9 @@ from packaging.utils import canonicalize_name
 
 from comfydock_core.domain.manifest_writing import is_torch_stack
 
+MAX_LINE = 1_000
+"""Characters of one requirement: packaging needs 25 seconds for the specifiers in 1 MB."""
+
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTION = re.compile(r"\s--(hash|config-settings|global-option).*$")
 
@@ -32,6 +35,14 @@ class Requirements:
     torch: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+
+
+def read_requirement(line: str) -> Requirement | None:
+    """Read a PEP 508 string; None for what is none, or is longer than ``MAX_LINE``."""
+    try:
+        return Requirement(line) if len(line) <= MAX_LINE else None
+    except (InvalidRequirement, RecursionError):
+        return None
 
 
 def parse_requirements(text: str) -> Requirements:
@@ -52,9 +63,8 @@ def sort_requirements(lines: Iterable[str]) -> Requirements:
 def _kind(line: str) -> str:
     if line.startswith("-"):
         return "refused" if line.startswith(("-e", "--editable")) else "ignored"
-    try:
-        requirement = Requirement(line)
-    except (InvalidRequirement, RecursionError):
+    requirement = read_requirement(line)
+    if requirement is None:
         return "refused"
     if is_torch_stack(canonicalize_name(requirement.name)):
         return "torch"
@@ -66,9 +76,8 @@ def _spelled(line: str) -> str:
 
     An address is left out: only the torch stack is kept in spite of one, and as a record.
     """
-    try:
-        requirement = Requirement(line)
-    except (InvalidRequirement, RecursionError):
+    requirement = read_requirement(line)
+    if requirement is None:
         return line
     if is_torch_stack(canonicalize_name(requirement.name)):
         requirement.url = None

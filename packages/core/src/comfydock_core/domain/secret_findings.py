@@ -50,8 +50,13 @@ class Finding:
     @property
     def line_of_text(self) -> str:
         """The finding in one line: its identity, what it is, where."""
+        return f"{self.identity}  {self.described}"
+
+    @property
+    def described(self) -> str:
+        """What it is and where, without the identity that nobody has to accept."""
         where = f"{self.place}:{self.line}" if self.line else self.place
-        return f"{self.identity}  {self.kind} {self.shown} in {where}"
+        return f"{self.kind} {self.shown} in {where}"
 
 
 def finding(trace: Trace, place: str, line: int) -> Finding:

@@ -21,6 +21,7 @@ _MADE_UP = re.compile(
 _PART = re.compile(r"[A-Za-z0-9]+")
 _WORDY = re.compile(r"(?:[A-Z]?[a-z]+|[A-Z]+|\d{1,8})|(?:[A-Z]?[a-z]+|[A-Z]+)\d{1,4}")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # Possessive, so that the time stays linear.
 _PIECES = re.compile(r"(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,}+|[0-9]{1,8}+)++")
 _PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
@@ -71,7 +72,9 @@ def _mixed(text: str) -> bool:
 
 def is_key(text: str) -> bool:
     """Tell whether a value under a name like ``api_key`` is a key."""
-    return len(text) >= 16 and " " not in text and is_random(text)
+    if len(text) < 16 or " " in text:
+        return False
+    return is_random(text) or (_UUID.match(text) is not None and not is_placeholder(text))
 
 
 def is_password(text: str) -> bool:

@@ -16,7 +16,7 @@ from comfydock_core.domain.model_loaders import (
 )
 from comfydock_core.domain.models import canonical_category
 from comfydock_core.domain.workflow import DeclaredModel, Workflow, WorkflowNode
-from comfydock_core.domain.workflow_promotions import Promotions
+from comfydock_core.domain.workflow_promotions import LoaderInput, Promotions
 from comfydock_core.domain.workflow_values import WidgetText, loader_widget, widget_texts
 
 
@@ -27,6 +27,7 @@ class ModelReference:
     ``category`` is the model folder in which the node looks, empty when its convention is
     unknown. ``url`` and ``sha256`` are what the workflow's author declared for the file.
     ``active`` is False when the place cannot matter: muted, bypassed or switched off.
+    ``loaders`` are the inputs that are told the value, behind a promoted widget the inner ones.
     """
 
     reference: NodeReference
@@ -34,6 +35,7 @@ class ModelReference:
     url: str = ""
     sha256: str = ""
     active: bool = True
+    loaders: tuple[LoaderInput, ...] = ()
 
 
 def model_references(workflow: Workflow, loaders: Loaders = LOADERS) -> tuple[ModelReference, ...]:
@@ -83,6 +85,7 @@ def _reference(
         url=origin.url,
         sha256=origin.sha256,
         active=node.active and text.switched_on,
+        loaders=promotions.loader_inputs(node, text),
     )
 
 

@@ -16,6 +16,14 @@ Place = tuple[WorkflowNode, WidgetText]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LoaderInput:
+    """An input of a node class, by their names; the input's is empty where it is unknown."""
+
+    node_type: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Host:
     """A node that shows a widget of another one."""
 
@@ -56,6 +64,25 @@ class Promotions:
             self._target_folder(self.nodes[end.node_id], end, text.value) for end in self._ends(own)
         )
         return next(filter(None, folders), "")
+
+    def loader_inputs(self, node: WorkflowNode, text: WidgetText) -> tuple[LoaderInput, ...]:
+        """Return the inputs that are told a text: its own, behind a promoted widget the inner."""
+        if not node.promoted:
+            known = loader_widget(node, text, self.loaders)
+            name = known.name if known else text.widget
+            return (LoaderInput(node_type=node.type, name=name),)
+        own = [slot for slot in node.promoted if slot.index == text.index]
+        ends = ((self.nodes[end.node_id], end) for end in self._ends(own))
+        inputs = (
+            LoaderInput(node_type=inner.type, name=self._input_name(inner, end))
+            for inner, end in ends
+        )
+        return tuple(dict.fromkeys(inputs))
+
+    def _input_name(self, node: WorkflowNode, target: WidgetTarget) -> str:
+        widgets = self.loaders.get(node.type, ())
+        fitting = (widget.name for widget in widgets if target.fits(widget.name, widget.index))
+        return target.widget or next(fitting, "")
 
     def _target_folder(self, node: WorkflowNode, target: WidgetTarget, value: str) -> str:
         for widget in self.loaders.get(node.type, ()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +15,9 @@ from comfydock_core.domain.manifest import Manifest
 from comfydock_core.errors import UsageError
 from comfydock_core.exporting.gathering import GatheredFiles
 from comfydock_core.storage.hashing import SHORT_HASH_SCHEME
+
+# Ten digits last until the year 2286, and no platform has trouble with them.
+_SECONDS = re.compile(r"[0-9]{1,10}")
 
 
 def describe(
@@ -44,8 +48,8 @@ def describe(
 def export_time(environment: Mapping[str, str]) -> str:
     """Return now, or ``SOURCE_DATE_EPOCH`` where reproducible output is wanted."""
     epoch = environment.get("SOURCE_DATE_EPOCH", "")
-    if epoch and not epoch.isdigit():
-        raise UsageError("`SOURCE_DATE_EPOCH` must be a number of seconds")
+    if epoch and not _SECONDS.fullmatch(epoch):
+        raise UsageError("`SOURCE_DATE_EPOCH` must be a number of seconds since 1970")
     now = (
         datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
         if epoch

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 
 from comfydock_core.domain.manifest import Manifest, ManifestModel
 from comfydock_core.domain.models import ModelWithLocation
-from comfydock_core.errors import ComfydockError, NotFoundError
+from comfydock_core.errors import ComfydockError
 from comfydock_core.events import (
     ItemFailed,
     ItemFinished,
@@ -41,18 +40,14 @@ def with_index(workspace: Workspace, manifest: Manifest) -> Manifest:
 def lacking_digests(workspace: Workspace, manifest: Manifest) -> list[ManifestModel]:
     """Return the models whose files have yet to be read for their digests.
 
-    NotFoundError names one that is in the manifest and no longer on disk.
+    One without a file here has none to read: validation has named it, unless it is optional.
     """
-    lacking = [m for m in manifest.models.values() if not (m.blake3_hash and m.sha256_hash)]
-    for model in lacking:
-        if workspace.tools.models.get_model(model.hash) is None:
-            raise NotFoundError(
-                f"Model {model.filename} referenced but not found in index",
-                hint="comfydock model index scan, or mark it optional: "
-                f"comfydock workflow model NAME {quote(model.filename)} --criticality optional",
-                subject=model.filename,
-            )
-    return lacking
+    return [
+        model
+        for model in manifest.models.values()
+        if not (model.blake3_hash and model.sha256_hash)
+        and workspace.tools.models.get_model(model.hash) is not None
+    ]
 
 
 def estimated_seconds(workspace: Workspace, lacking: Sequence[ManifestModel]) -> float:
@@ -84,7 +79,7 @@ def read_digests(workspace: Workspace, lacking: Sequence[ManifestModel]) -> None
             report(ItemFailed(step=STEP, item=names[key], reason=result.sentence))
         else:
             report(ItemFinished(step=STEP, item=names[key]))
-    report(StepFinished(step=STEP, detail=f"{len(lacking) - len(failed)} models hashed"))
+    report(StepFinished(step=STEP, detail=f"{len(lacking) - len(failed)} of {len(lacking)} hashed"))
     if failed:
         raise failed[0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from comfydock_core.domain.acquisition import WorkflowIssue
 from comfydock_core.domain.exporting import CheckedWorkflow, ExportValidation, WorkflowChanges
 from comfydock_core.domain.manifest import Manifest
 from comfydock_core.resolution.workflow_analysis import AnalysedWorkflow
@@ -36,13 +37,22 @@ def of_workflows(validation: ExportValidation, names: Collection[str]) -> Export
 
 
 def _checked(workflow: AnalysedWorkflow) -> CheckedWorkflow:
-    needed = {m.entry.filename for m in workflow.models if m.entry.criticality != "optional"}
+    entries = {model.entry.filename: model.entry for model in workflow.models}
+    optional = {name for name, entry in entries.items() if entry.criticality == "optional"}
+    known = {name for name, entry in entries.items() if entry.hash}
+    found = (i for i in workflow.issues() if i.kind != "model" or i.subject not in optional)
     return CheckedWorkflow(
         name=workflow.name,
         nodes=sum(len(node.nodes) for node in workflow.nodes),
         models=len(workflow.models),
-        issues=tuple(i for i in workflow.issues() if i.kind != "model" or i.subject in needed),
+        issues=tuple(_gone(i) if i.kind == "model" and i.subject in known else i for i in found),
     )
+
+
+def _gone(issue: WorkflowIssue) -> WorkflowIssue:
+    """Say that a model was here when it was committed."""
+    sentence = f"Model {issue.subject} referenced but not found in index"
+    return replace(issue, sentence=sentence)
 
 
 def _unreachable(manifest: Manifest) -> Iterable[str]:

@@ -7,8 +7,8 @@ cannot be without stops the work and leaves the journal, so that it can be resum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,12 +18,17 @@ from comfydock_core.domain.acquisition import (
     ModelAcquisitionDecision,
     NodeAcquisitionDecision,
 )
-from comfydock_core.domain.bundle import LOCK, WORKFLOWS
+from comfydock_core.domain.bundle import LOCK, PYPROJECT, WORKFLOWS
 from comfydock_core.domain.lock import parse_lock
 from comfydock_core.domain.manifest import Manifest, NodeInfo
-from comfydock_core.domain.model_loaders import loader_value
 from comfydock_core.domain.requirements import Requirements
-from comfydock_core.errors import BundleError, ComfydockError, DiskFullError, NodeError
+from comfydock_core.errors import (
+    BundleError,
+    CancelledError,
+    ComfydockError,
+    DiskFullError,
+    NodeError,
+)
 from comfydock_core.events import (
     ItemFailed,
     ItemFinished,
@@ -32,12 +37,17 @@ from comfydock_core.events import (
     StepFinished,
     StepStarted,
 )
+from comfydock_core.importing.bundled_models import place_model, unpacked_models
+from comfydock_core.importing.found_models import link_models
+from comfydock_core.importing.local_keys import keep_digests, local_keys, with_local_keys
 from comfydock_core.importing.report import Outcomes
-from comfydock_core.storage.downloads import model_request
+from comfydock_core.importing.substitution import apply_substitutes, tell_skipped
+from comfydock_core.interaction import AfterFailures
+from comfydock_core.storage.downloads import DownloadRequest, DownloadResult, model_request
 from comfydock_core.storage.durable_files import copy_tree, remove_folder, staging_folder
-from comfydock_core.storage.model_links import link_model
 from comfydock_core.workspace import creation, nodes, python_packages, workflows
 from comfydock_core.workspace.environment import Environment, History
+from comfydock_core.workspace.input_files import place_inputs
 from comfydock_core.workspace.journal import Journal, write_journal
 from comfydock_core.workspace.workspace import Workspace
 
@@ -60,9 +70,15 @@ class Work:
 class Execution:
     """Runs the steps of one import and keeps its journal."""
 
-    def __init__(self, work: Work, journal: Journal) -> None:
+    def __init__(
+        self,
+        work: Work,
+        journal: Journal,
+        after_failures: Callable[[Mapping[str, str]], AfterFailures],
+    ) -> None:
         self._work = work
         self._journal = journal
+        self._after_failures = after_failures
 
     def run(self) -> Outcomes:
         """Do what is not done yet and return what failed.
@@ -75,16 +91,24 @@ class Execution:
         if "manifest" not in self._journal.done:
             self._keep(replace(self._journal, failed_nodes={}, failed_models={}))
             self._install_nodes()
-            self._fetch_models()
-            link_models(work)
+            self.acquire_models()
+            tell_skipped(work.workspace, work.plan)
         self._step("manifest", lambda: write_manifest(work, self._journal))
         self._step("python", lambda: install_python(work))
         self._step("workflows", lambda: place_workflows(work))
+        self._step("inputs", lambda: place_input_files(work))
         self._step("commit", lambda: commit(work))
         return Outcomes(
             failed_nodes=tuple(sorted(self._journal.failed_nodes.items())),
             failed_models=tuple(sorted(self._journal.failed_models.items())),
         )
+
+    def acquire_models(self) -> Journal:
+        """Get the models that are not here yet; return the journal, which has what failed."""
+        self._unpack_models()
+        self._fetch_models()
+        link_models(self._work.workspace, self._work.plan)
+        return self._journal
 
     def _keep(self, journal: Journal) -> None:
         self._journal = journal
@@ -109,19 +133,93 @@ class Execution:
         count = f"{len(decisions) - len(failed)}/{len(decisions)}"
         report(StepFinished(step="nodes", detail=f"Installed {count} nodes"))
 
-    def _fetch_models(self) -> None:
-        report = self._work.workspace.reporter.report
-        decisions = self._work.plan.models_for("download")
-        if not decisions:
+    def _unpack_models(self) -> None:
+        """Take the models that the bundle holds out of its file."""
+        work = self._work
+        decisions = work.plan.models_for("unpack")
+        waiting = self._waiting(decisions)
+        if not waiting:
             return
-        report(StepStarted(step="models", title="Downloading models", count=len(decisions)))
+        report = work.workspace.reporter.report
+        paths = {decision.target_path for decision in waiting}
+        size = sum(work.plan.aggregates[decision.key].total_size for decision in waiting)
+        count = len(decisions)
+        report(StepStarted(step="models", title="Unpacking models", count=count, size=size))
         failed: dict[str, str] = {}
-        for decision in decisions:
-            with self._given_up("models", decision.model.filename, failed, decision.key):
-                self._step(f"model:{decision.key}", partial(fetch_model, self._work, decision))
-        self._keep(replace(self._journal, failed_models=failed))
-        count = f"{len(decisions) - len(failed)}/{len(decisions)}"
-        report(StepFinished(step="models", detail=f"Downloaded {count} models"))
+        archive = Path(self._journal.archive)
+        with unpacked_models(work.workspace, archive, work.plan.bundle, paths, size) as unpacked:
+            for decision in waiting:
+                with self._given_up("models", decision.model.filename, failed, decision.key):
+                    self._place_model(decision, unpacked)
+        self._give_up_models(failed)
+        detail = f"Unpacked {count - len(failed)}/{count} models"
+        report(StepFinished(step="models", detail=detail))
+
+    def _place_model(self, decision: ModelAcquisitionDecision, unpacked: Path) -> None:
+        workspace, target = self._work.workspace, decision.target_path
+        place_model(unpacked / target, workspace.download_directory / target)
+        self._keep(self._journal.with_done(f"model:{decision.key}"))
+        workspace.reporter.report(
+            ItemFinished(step="models", item=decision.model.filename, detail="verified")
+        )
+
+    def _give_up_models(self, failed: Mapping[str, str]) -> None:
+        self._keep(replace(self._journal, failed_models={**self._journal.failed_models, **failed}))
+
+    def _fetch_models(self) -> None:
+        """Download until everything is here or what failed is given up."""
+        decisions = self._work.plan.models_for("download")
+        failed = self._download(decisions) if decisions else {}
+        while failed:
+            reasons = {d.model.filename: failed[d.key] for d in decisions if d.key in failed}
+            answer = self._after_failures(reasons)
+            if answer == "quit":
+                raise CancelledError(
+                    "the import was stopped; what is here already stays",
+                    hint=f"comfydock import --resume {self._work.environment.name}",
+                )
+            if answer == "skip":
+                break
+            failed = self._download([d for d in decisions if d.key in failed])
+        self._give_up_models(failed)
+
+    def _download(self, decisions: Sequence[ModelAcquisitionDecision]) -> dict[str, str]:
+        """Download several models at a time; return what failed, by key with the reason."""
+        report = self._work.workspace.reporter.report
+        waiting = model_requests(self._work, self._waiting(decisions))
+        sizes = [request.size for request in waiting]
+        size = sum(filter(None, sizes)) if all(sizes) else None
+        count = len(decisions)
+        report(StepStarted(step="models", title="Downloading models", count=count, size=size))
+        failed: dict[str, str] = {}
+        with closing(self._work.workspace.tools.downloader.fetch_all(waiting)) as outcomes:
+            for request, outcome in outcomes:
+                for decision in waiting[request]:
+                    with self._given_up("models", request.shown, failed, decision.key):
+                        self._take_model(request, decision, outcome)
+        detail = f"Downloaded {count - len(failed)}/{count} models"
+        report(StepFinished(step="models", detail=detail))
+        return failed
+
+    def _waiting(
+        self, decisions: Iterable[ModelAcquisitionDecision]
+    ) -> list[ModelAcquisitionDecision]:
+        return [d for d in decisions if f"model:{d.key}" not in self._journal.done]
+
+    def _take_model(
+        self,
+        request: DownloadRequest,
+        decision: ModelAcquisitionDecision,
+        outcome: DownloadResult | ComfydockError,
+    ) -> None:
+        """Record what became of one model as soon as it is known."""
+        if isinstance(outcome, ComfydockError):
+            raise outcome
+        self._keep(self._journal.with_done(f"model:{decision.key}"))
+        detail = "verified" if request.provable else "there was no digest to verify it with"
+        self._work.workspace.reporter.report(
+            ItemFinished(step="models", item=request.shown, detail=detail)
+        )
 
     @contextmanager
     def _given_up(self, step: str, item: str, failed: dict[str, str], key: str) -> Iterator[None]:
@@ -188,45 +286,23 @@ def stage(work: Work, node: NodeInfo, staging: Path) -> nodes.StagedNode:
     return nodes.StagedNode(info=node, folder=staging / "pack", requirements=Requirements())
 
 
-def fetch_model(work: Work, decision: ModelAcquisitionDecision) -> None:
-    """Download one model, verified, from the first of its sources that gives the right bytes."""
-    aggregate = work.plan.aggregates[decision.key]
-    content = aggregate.content
-    report = work.workspace.reporter.report
-    name = decision.model.filename
-    report(ItemStarted(step="models", item=name, size=aggregate.total_size or None))
-    folder = work.workspace.models_directories[0]
-    rest = (url for url in aggregate.sources if url != decision.source_url)
-    work.workspace.tools.downloader.fetch(
-        model_request(
-            content,
+def model_requests(
+    work: Work, decisions: Iterable[ModelAcquisitionDecision]
+) -> dict[DownloadRequest, list[ModelAcquisitionDecision]]:
+    """Say what is to be downloaded from where, and which decisions each download serves."""
+    folder = work.workspace.download_directory
+    requests: dict[DownloadRequest, list[ModelAcquisitionDecision]] = {}
+    for decision in decisions:
+        aggregate = work.plan.aggregates[decision.key]
+        rest = (url for url in aggregate.sources if url != decision.source_url)
+        request = model_request(
+            aggregate.content,
             urls=(decision.source_url, *rest),
             target=folder / decision.target_path,
-            name=name,
+            name=decision.model.filename,
         )
-    )
-    known = content and (content.sha256_hash or content.blake3_hash)
-    detail = "verified" if known else "there was no digest to verify it with"
-    report(ItemFinished(step="models", item=name, detail=detail))
-
-
-def link_models(work: Work) -> None:
-    """Make models that lie here in a folder where their loader does not look appear where it does.
-
-    The file stays where it is; ``target_path`` is where the bundle's author had it.
-    """
-    for decision in work.plan.models_for("existing"):
-        here, target = decision.substitute, decision.target_path
-        if (
-            here
-            and target
-            and not loader_value(
-                decision.model.category or target.partition("/")[0],
-                here.relative_path,
-                separator="/",
-            )
-        ):
-            link_model(Path(here.path), work.workspace.models_directories[0] / target)
+        requests.setdefault(request, []).append(decision)
+    return requests
 
 
 def write_manifest(work: Work, journal: Journal) -> None:
@@ -236,7 +312,10 @@ def write_manifest(work: Work, journal: Journal) -> None:
     """
     work.workspace.scan_models()
     manifest = installed_manifest(work, frozenset(journal.failed_nodes))
-    manifest = with_local_keys(manifest, local_keys(work, frozenset(journal.failed_models)))
+    manifest = apply_substitutes(work.workspace, manifest, work.plan)
+    index, failed = work.workspace.tools.models, frozenset(journal.failed_models)
+    keep_digests(index, work.plan, failed, work.workspace.download_directory)
+    manifest = with_local_keys(manifest, local_keys(index, work.plan, failed))
     creation.write_tracked(work.environment, manifest)
 
 
@@ -254,51 +333,14 @@ def installed_manifest(work: Work, failed: frozenset[str]) -> Manifest:
     )
 
 
-def local_keys(work: Work, failed: frozenset[str]) -> dict[str, str]:
-    """Return under which key this machine's index has each of the plan's models.
-
-    It differs from the bundle's where another tool wrote the bundle, or where two files here share
-    a short hash. What failed to be downloaded is not here, whatever lies in its place.
-    """
-    keys: dict[str, str] = {}
-    for decision in work.plan.models_for("existing"):
-        if decision.substitute:
-            keys[decision.key] = decision.substitute.hash
-    for decision in work.plan.models_for("download"):
-        found = work.workspace.tools.models.by_relative_path(decision.target_path)
-        if found and decision.key not in failed:
-            keys[decision.key] = found[0].hash
-    bundled = work.plan.manifest.models
-    return {old: new for old, new in keys.items() if old != new and old in bundled}
-
-
-def with_local_keys(manifest: Manifest, keys: Mapping[str, str]) -> Manifest:
-    """Return the manifest with models renamed to the keys that this machine knows them by."""
-    if not keys:
-        return manifest
-    models = {
-        keys.get(key, key): replace(model, hash=keys.get(key, key))
-        for key, model in manifest.models.items()
-    }
-    workflows_here = {
-        name: replace(
-            workflow,
-            models=tuple(replace(m, hash=keys.get(m.hash, m.hash)) for m in workflow.models),
-        )
-        for name, workflow in manifest.workflows.items()
-    }
-    return replace(manifest, models=models, workflows=workflows_here)
-
-
 def install_python(work: Work) -> None:
     """Lock with the bundle's versions and this machine's addresses, then install."""
     report = work.workspace.reporter.report
     report(StepStarted(step="python", title="Syncing Python environment", count=1))
     manifest = work.environment.manifest()
-    pinned = parse_lock((work.bundle / LOCK).read_bytes())
     report(ItemStarted(step="python", item="Python packages"))
     build = work.plan.build_allowed
-    lock = python_packages.resolve_pinned(work.workspace, manifest, pinned, build)
+    lock = _resolved(work, manifest, build)
     python_packages.prepare_venv(work.workspace, work.environment, manifest.python_version)
     python_packages.install(work.workspace, work.environment, lock, build=build)
     report(ItemFinished(step="python", item="Python packages"))
@@ -313,12 +355,28 @@ def install_python(work: Work) -> None:
     report(StepFinished(step="python", detail=f"Installed {creation.python_detail(lock)}"))
 
 
+def _resolved(work: Work, manifest: Manifest, build: bool) -> str:
+    """Lock what the bundle's lock says; ComfyGit's bundles have none, and are resolved afresh."""
+    theirs = work.bundle / LOCK
+    if not theirs.exists():
+        return python_packages.resolve(work.workspace, work.environment, manifest, build=build)
+    pinned = parse_lock(theirs.read_bytes())
+    return python_packages.resolve_pinned(work.workspace, manifest, pinned, build)
+
+
 def place_workflows(work: Work) -> None:
     """Put the workflows into ``.cec`` and ComfyUI, with the paths that the models have here."""
     report = work.workspace.reporter.report
     report(StepStarted(step="workflows", title="Updating workflow paths"))
     workflows.take_over(work.workspace, work.environment, work.bundle / WORKFLOWS)
     report(StepFinished(step="workflows"))
+
+
+def place_input_files(work: Work) -> None:
+    """Put the files that workflows load into ComfyUI's input folder; nothing is replaced there."""
+    for name in place_inputs(work.bundle, work.environment).kept:
+        text = f"input file {name} of the bundle is not placed: another one is there"
+        work.workspace.reporter.report(Notice(text=text))
 
 
 def commit(work: Work) -> None:
@@ -330,7 +388,7 @@ def commit(work: Work) -> None:
 
 def check_bundle_folder(folder: Path) -> None:
     """Raise BundleError when the unpacked bundle of a resumed import is gone."""
-    if not (folder / LOCK).exists():
+    if not (folder / PYPROJECT).exists():
         raise BundleError(
             f"`{folder}` is gone, so the import cannot go on by itself",
             hint="run the same `comfydock import BUNDLE` command again",

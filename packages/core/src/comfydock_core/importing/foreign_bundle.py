@@ -11,14 +11,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from comfydock_core.domain.bundle import DEV_NODES, PYPROJECT, WORKFLOWS, BundleManifest
 from comfydock_core.domain.fields import Fields
 from comfydock_core.domain.manifest import Manifest, TorchSpec
 from comfydock_core.domain.manifest_parsing import parse_manifest
 from comfydock_core.domain.names import COMMIT, is_environment_name
 from comfydock_core.domain.path_rules import is_made_anew
+from comfydock_core.domain.requirements import read_requirement
 from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.importing.foreign_models import converted_models, converted_workflows
 from comfydock_core.importing.foreign_nodes import (
@@ -160,9 +159,8 @@ def _torch(uv: Fields) -> TorchSpec:
     """Keep the versions that were pinned, as a record of what ran there."""
     versions: dict[str, str] = {}
     for line in uv.strings("constraint-dependencies"):
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
+        requirement = read_requirement(line)
+        if requirement is None:
             continue
         pins = [each.version for each in requirement.specifier if each.operator == "=="]
         if requirement.name in _TORCH and len(pins) == 1:

@@ -14,6 +14,9 @@ from comfydock_core.domain.acquisition import (
     WorkflowIssue,
 )
 
+_SEEN_IN_A_RUN = ("pack", "comfyui")
+"""Issues with code that is here and fails: ComfyUI's own words are the next step."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcomes:
@@ -30,6 +33,7 @@ def make_result(
     failed_nodes = dict(outcomes.failed_nodes)
     failed_models = dict(outcomes.failed_models)
     downloads = [d for d in plan.models_for("download") if d.key not in failed_models]
+    unpacked = [d for d in plan.models_for("unpack") if d.key not in failed_models]
     existing = plan.models_for("existing")
     installed = [d for d in plan.nodes_for("install") if d.node.name not in failed_nodes]
     return ImportResult(
@@ -40,6 +44,7 @@ def make_result(
         nodes_failed=outcomes.failed_nodes,
         nodes_skipped=tuple(decision.node.name for decision in plan.nodes_for("skip")),
         models_downloaded=len(downloads),
+        models_unpacked=len(unpacked),
         models_substituted=len(plan.models_for("substitute")),
         models_skipped=len(plan.models_for("skip")),
         models_found_local=len(existing),
@@ -49,6 +54,7 @@ def make_result(
         workflows=tuple(sorted(plan.manifest.workflows)),
         issues=issues,
         downloaded_size=_size(plan, downloads),
+        unpacked_size=_size(plan, unpacked),
         local_size=_size(plan, existing),
         node_counts=_by_source(installed),
     )
@@ -81,6 +87,8 @@ def next_steps(result: ImportResult) -> tuple[str, ...]:
         for name in broken
         if name in sources
     ]
-    workflows = dict.fromkeys(issue.workflow for issue in result.issues if issue.blocking)
-    steps += [f"comfydock -e {environment} workflow resolve {quote(name)}" for name in workflows]
-    return tuple(steps)
+    open_issues = [issue for issue in result.issues if issue.blocking]
+    to_see = any(issue.kind in _SEEN_IN_A_RUN for issue in open_issues)
+    to_resolve = dict.fromkeys(i.workflow for i in open_issues if i.kind not in _SEEN_IN_A_RUN)
+    steps += [f"comfydock -e {environment} workflow resolve {quote(name)}" for name in to_resolve]
+    return (*steps, f"comfydock -e {environment} run") if to_see else tuple(steps)

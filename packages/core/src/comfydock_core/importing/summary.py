@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from packaging.version import Version
@@ -13,14 +13,15 @@ from comfydock_core.domain.acquisition import (
     ModelAggregate,
     aggregate_model_criticality,
 )
-from comfydock_core.domain.bundle import BundleManifest
+from comfydock_core.domain.bundle import BundleFile, BundleManifest
 from comfydock_core.domain.import_summary import ImportSummary
 from comfydock_core.domain.lock import LockedPackage
 from comfydock_core.domain.manifest import Manifest, NodeInfo
-from comfydock_core.domain.names import MAX_ENVIRONMENT_NAME
+from comfydock_core.domain.names import MAX_ENVIRONMENT_NAME, PICKLES
 from comfydock_core.domain.path_rules import folded
 
-PICKLES = (".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl")
+_SHOWN_ENTRIES = 20
+_SHOWN_VERSION = 40
 OFFICIAL_COMFYUI = (
     "https://github.com/comfyanonymous/ComfyUI",
     "https://github.com/Comfy-Org/ComfyUI",
@@ -29,11 +30,15 @@ OFFICIAL_COMFYUI = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DevelopmentSource:
-    """The source of a development node as it lies in a bundle; ``digest`` is over its files."""
+    """The source of a development node as it lies in a bundle; ``digest`` is over its files.
+
+    ``size`` is in bytes; ``scripts`` say what in it runs by itself or is no source.
+    """
 
     name: str
     files: int
     digest: str
+    size: int = 0
     scripts: tuple[str, ...] = ()
 
 
@@ -41,7 +46,9 @@ class DevelopmentSource:
 class OpenedBundle:
     """A bundle that passed the strict reader, parsed.
 
-    ``manifest.comfyui_repository`` is this machine's own where the bundle names none.
+    ``manifest.comfyui_repository`` is this machine's own where the bundle names none. ``models``
+    and ``inputs`` are the files that travelled along, by their paths below a models directory and
+    below ComfyUI's input folder.
     """
 
     bundle: BundleManifest
@@ -49,6 +56,8 @@ class OpenedBundle:
     lock: tuple[LockedPackage, ...]
     development: tuple[DevelopmentSource, ...]
     digest: str
+    models: Mapping[str, BundleFile] = field(default_factory=dict)
+    inputs: Mapping[str, BundleFile] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -69,6 +78,8 @@ def summarise(opened: OpenedBundle, wanted_name: str, here: Surroundings) -> Imp
         (workflow for _, workflow in sorted(manifest.workflows.items())), manifest.models
     )
     name = wanted_name or opened.bundle.environment_name
+    inside = frozenset(key for key, each in aggregates.items() if _is_inside(each, opened))
+    elsewhere = [each for key, each in aggregates.items() if key not in inside]
     return ImportSummary(
         environment=free_name(name, here.environment_names),
         requested_name=name,
@@ -76,10 +87,38 @@ def summarise(opened: OpenedBundle, wanted_name: str, here: Surroundings) -> Imp
         manifest=manifest,
         aggregates=aggregates,
         digest=opened.digest,
-        hosts=_hosts(manifest, aggregates, here),
+        hosts=_hosts(manifest, elsewhere, here),
         code=tuple(_code(opened, aggregates, here)),
-        warnings=(*opened.warnings, *_newer(opened.bundle.comfydock_version, here.version)),
+        inside=inside,
+        warnings=(
+            *opened.warnings,
+            *_newer(opened.bundle.comfydock_version, here.version),
+            *left_open(opened.bundle),
+        ),
     )
+
+
+def _is_inside(aggregate: ModelAggregate, opened: OpenedBundle) -> bool:
+    """Whether the bundle's file in a model's place is what its manifest says of the model."""
+    content = aggregate.content
+    file = opened.models.get(content.relative_path) if content else None
+    if content is None or file is None:
+        return False
+    return file.size == content.size and content.sha256_hash.lower() in ("", file.sha256)
+
+
+def left_open(bundle: BundleManifest) -> Iterable[str]:
+    """Say what the sender knew to be missing; a long list is cut, `inspect` has all of it."""
+    for issue in bundle.issues[:_SHOWN_ENTRIES]:
+        where = f"{issue.workflow}: " if issue.workflow else ""
+        yield f"the sender left this open: {where}{issue.sentence}"
+    if len(bundle.issues) > _SHOWN_ENTRIES:
+        yield f"the sender left {len(bundle.issues) - _SHOWN_ENTRIES} more things open"
+    if bundle.missing_inputs:
+        shown = ", ".join(bundle.missing_inputs[:_SHOWN_ENTRIES])
+        more = len(bundle.missing_inputs) - _SHOWN_ENTRIES
+        rest = f" and {more} more" if more > 0 else ""
+        yield f"files that workflows load are not in the bundle: {shown}{rest}"
 
 
 def free_name(name: str, taken: frozenset[str]) -> str:
@@ -97,27 +136,32 @@ def free_name(name: str, taken: frozenset[str]) -> str:
 
 
 def _newer(theirs: str, ours: str) -> tuple[str, ...]:
+    """Warn of a bundle from a later comfydock, or from one whose version cannot be compared."""
+    shown = theirs[:_SHOWN_VERSION]
     try:
         newer = Version(theirs) > Version(ours)
     except ValueError:
-        newer = True
+        return (
+            f"Bundle created with an unknown comfydock ({shown or 'no version'}): "
+            "may have compatibility issues.",
+        )
     if not newer:
         return ()
     return (
-        f"Bundle created with newer comfydock ({theirs} > {ours}): "
+        f"Bundle created with newer comfydock ({shown} > {ours}): "
         "may have compatibility issues. Proceed with caution.",
     )
 
 
 def _hosts(
-    manifest: Manifest, aggregates: Mapping[str, ModelAggregate], here: Surroundings
+    manifest: Manifest, aggregates: Iterable[ModelAggregate], here: Surroundings
 ) -> tuple[str, ...]:
     addresses = [manifest.comfyui_repository]
     addresses += [node.repository for node in manifest.nodes_by_source("git")]
     registry_nodes = manifest.nodes_by_source("registry")
     addresses += [here.registry] if registry_nodes else []
     addresses += [node.download_url for node in registry_nodes]
-    addresses += [url for aggregate in aggregates.values() for url in aggregate.sources]
+    addresses += [url for aggregate in aggregates for url in aggregate.sources]
     hosts = (urlsplit(address).netloc for address in addresses if "://" in address)
     return tuple(dict.fromkeys(host for host in hosts if host))
 

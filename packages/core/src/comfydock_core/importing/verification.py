@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+
 from comfydock_core.domain.acquisition import ImportPlan, WorkflowIssue
+from comfydock_core.domain.proof import Proof
+from comfydock_core.resolution.proving import proved_issues
 from comfydock_core.workspace import workflows
 from comfydock_core.workspace.environment import Environment
+from comfydock_core.workspace.input_files import loaded_inputs, present_inputs
 from comfydock_core.workspace.workspace import Workspace
 
 
 def find_issues(
-    workspace: Workspace, environment: Environment, plan: ImportPlan
+    workspace: Workspace, environment: Environment, plan: ImportPlan, proof: Proof | None = None
 ) -> tuple[WorkflowIssue, ...]:
-    """Analyse what is really there now; what the plan only promised does not count."""
+    """Analyse what is really there now; what the plan only promised does not count.
+
+    ``proof`` is what a start of ComfyUI showed; None where nobody wanted one.
+    """
     workspace.scan_models()
     analysed = workflows.analyse_all(workspace, environment, environment.manifest())
     missing = tuple(
@@ -24,4 +32,26 @@ def find_issues(
         )
         for name in sorted(plan.manifest.workflows.keys() - {found.name for found in analysed})
     )
+    readable = [found.name for found in analysed if not found.problem]
+    missing += tuple(_missing_inputs(workspace, environment, readable))
+    if proof:
+        return (*missing, *proved_issues(environment.name, analysed, proof))
     return (*missing, *(issue for found in analysed for issue in found.issues()))
+
+
+def _missing_inputs(
+    workspace: Workspace, environment: Environment, names: Collection[str]
+) -> Iterator[WorkflowIssue]:
+    """Name the input files that workflows load and that are not here; a person has others."""
+    loaded = loaded_inputs(workspace, environment, names)
+    wanted = {(one.workflow, one.name) for one in loaded if one.active and one.place == "input"}
+    present = present_inputs(environment) if wanted else {}
+    for workflow, name in sorted(wanted):
+        if name not in present and not any(path.startswith(f"{name}/") for path in present):
+            yield WorkflowIssue(
+                workflow=workflow,
+                kind="file",
+                subject=name,
+                sentence=f"input file `{name}` is not here",
+                blocking=False,
+            )

@@ -39,6 +39,11 @@ class NodeResolution:
     nodes: tuple[str, ...] = ()
 
 
+def is_frontend_class(name: str) -> bool:
+    """Tell whether a class lives in the browser alone."""
+    return name in FRONTEND_CLASSES or name.startswith(_GROUP_NODE)
+
+
 def resolve_nodes(
     needs: WorkflowNeeds,
     *,
@@ -70,7 +75,7 @@ def _resolve(
     state: NodeState
     if name in core_classes:
         state, pack, evidence = "core", "", ("this ComfyUI has it",)
-    elif name in FRONTEND_CLASSES or name.startswith(_GROUP_NODE):
+    elif is_frontend_class(name):
         state, pack, evidence = "core", "", ("ComfyUI's frontend has it",)
     elif name in installed:
         state, pack = "installed", installed[name]

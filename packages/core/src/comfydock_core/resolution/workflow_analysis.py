@@ -11,6 +11,7 @@ from comfydock_core.domain.model_loaders import LOADERS, Loaders
 from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.domain.names import url_problem
 from comfydock_core.domain.path_rules import folded
+from comfydock_core.domain.source_urls import storable_url
 from comfydock_core.domain.workflow_needs import WorkflowNeeds
 from comfydock_core.resolution.criticality import assess_criticality
 from comfydock_core.resolution.models import ModelResolution, resolve_models
@@ -77,11 +78,12 @@ class AnalysedWorkflow:
                     blocking=True,
                 ),
             )
-        nodes = (self._node_issue(node) for node in self.nodes)
-        models = (self._model_issue(model) for model in self.models)
+        nodes = (self.node_issue(node) for node in self.nodes)
+        models = (self.model_issue(model) for model in self.models)
         return tuple(issue for issue in (*nodes, *models) if issue)
 
-    def _node_issue(self, node: NodeResolution) -> WorkflowIssue | None:
+    def node_issue(self, node: NodeResolution) -> WorkflowIssue | None:
+        """Return what is open with one of the classes, if anything is."""
         if node.state not in ("missing", "ambiguous", "mapped") or not (
             node.pack or node.state != "mapped"
         ):
@@ -95,7 +97,8 @@ class AnalysedWorkflow:
             blocking=True,
         )
 
-    def _model_issue(self, model: AnalysedModel) -> WorkflowIssue | None:
+    def model_issue(self, model: AnalysedModel) -> WorkflowIssue | None:
+        """Return what is open with one of the models, if anything is."""
         entry = model.entry
         if entry.status == "resolved":
             return None
@@ -151,7 +154,7 @@ def _analysed(
     assessment = assess_criticality(references, recorded)
     value = references[0].reference.widget_value.replace("\\", "/")
     declared = (reference.url for reference in references if reference.url)
-    sources = dict.fromkeys((*(recorded.sources if recorded else ()), *declared))
+    sources = (*(recorded.sources if recorded else ()), *declared)
     entry = ManifestWorkflowModel(
         filename=model.filename if model else value.rpartition("/")[2],
         category=references[0].category or (model.category if model else ""),
@@ -159,10 +162,16 @@ def _analysed(
         status="resolved" if model else "unresolved",
         nodes=tuple(reference.reference for reference in references),
         hash=model.hash if model else (recorded.hash if recorded else ""),
-        sources=tuple(url for url in sources if not url_problem(url)),
+        sources=_storable(sources),
         substituted_for=recorded.substituted_for if recorded else "",
     )
     return AnalysedModel(entry=_kept(entry, recorded), resolutions=group, reason=assessment.reason)
+
+
+def _storable(urls: Iterable[str]) -> tuple[str, ...]:
+    """Return the addresses that may be kept, in the form in which they may be."""
+    stored = dict.fromkeys(map(storable_url, urls))
+    return tuple(url for url in stored if not url_problem(url))
 
 
 def _kept(

@@ -20,7 +20,7 @@ from comfydock_core.errors import (
     NotReadyError,
     StorageError,
 )
-from comfydock_core.events import StepFinished, StepStarted
+from comfydock_core.events import Notice, StepFinished
 from comfydock_core.exporting.bundle_writer import ExportBundle
 from comfydock_core.exporting.description import describe, export_time, free_name
 from comfydock_core.exporting.enrichment import (
@@ -48,8 +48,6 @@ from comfydock_core.storage.project_file import project_text
 from comfydock_core.workspace import workflows
 from comfydock_core.workspace.environment import Environment, History
 from comfydock_core.workspace.workspace import Workspace
-
-_COMMIT = "commit"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +82,7 @@ class ExportService:
         self._environment = environment
         self._workspace = workspace or Workspace.open(environment.path.parent.parent)
         self._interaction: ExportInteraction = interaction or Unattended()
+        self._commits: list[str] = []
 
     def export(
         self,
@@ -125,23 +124,23 @@ class ExportService:
     def _settle(self, options: ExportOptions) -> ExportValidation:
         """Validate, have what is open resolved, and validate again."""
         found = self._validated(options)
-        self._require_committed(found)
         if options.allow_issues or not found.issues:
             return found
         answer = self._interaction.confirm_resolution(found)
         if answer is None:
             choice = "; `--allow-issues` exports them too"
-            raise self._open_issues(found, AnswerNeededError, choice)
+            raise _open_issues(self._environment.name, found, AnswerNeededError, choice)
         if not answer:
             raise CancelledError("export cancelled; nothing was written")
         self._resolve(found)
         found = self._validated(options)
         if found.issues:
-            raise self._open_issues(found, NotReadyError, "")
+            raise _open_issues(self._environment.name, found, NotReadyError, "")
         return found
 
     def _validated(self, options: ExportOptions) -> ExportValidation:
         found = self.validate_for_export()
+        self._require_committed(found)
         if options.workflows:
             selected = select(self._environment.manifest(), options.workflows)
             found = of_workflows(found, selected.manifest.workflows)
@@ -162,9 +161,9 @@ class ExportService:
     def _commit(self, message: str) -> None:
         """Commit what changed, and say so: nobody else will."""
         if self._history.commit(message):
-            report = self._workspace.reporter.report
-            report(StepStarted(step=_COMMIT, title="Committing"))
-            report(StepFinished(step=_COMMIT, detail=message))
+            self._commits.append(message)
+            said = StepFinished(step="commit", detail=f"committed: {message}")
+            self._workspace.reporter.report(said)
 
     def _require_committed(self, validation: ExportValidation) -> None:
         name = self._environment.name
@@ -175,17 +174,6 @@ class ExportService:
                 hint=f'comfydock -e {name} commit -m "Pre-export checkpoint"',
                 subject=name,
             )
-
-    def _open_issues(
-        self, validation: ExportValidation, kind: type[ComfydockError], choice: str
-    ) -> ComfydockError:
-        name, first = self._environment.name, validation.issues[0]
-        return kind(
-            f"`{name}` has {len(validation.issues)} open issue(s) in its workflows{choice}",
-            cause="\n".join(f"{i.workflow}: {i.sentence}" for i in validation.issues),
-            hint=f"comfydock -e {name} workflow resolve {quote(first.workflow)}",
-            subject=first.subject,
-        )
 
     def enrich_model_metadata(self) -> Manifest:
         """Find digests and sources of all models; what is new is committed.
@@ -241,6 +229,9 @@ class ExportService:
             bundle = self._bundle(manifest, gathered, about, staging)
             searched = self._searched(bundle)
             private = self._require_no_secrets(searched.findings, options.accepted)
+            warnings = _warnings(selection, gathered, private)
+            for warning in warnings:
+                workspace.reporter.report(Notice(text=warning))
             size = gathered.size + sum(path.stat().st_size for path in staging.iterdir())
             if not self._interaction.confirm_bundle(size):
                 raise CancelledError("export cancelled; nothing was written")
@@ -248,7 +239,8 @@ class ExportService:
                 # What is written has to be what was searched.
                 bundle = replace(bundle, file_digests=searched.digests)
                 bundle.to_tarball(target, overwrite=options.overwrite)
-        return _result(target, selection, gathered, private)
+        result = _result(target, selection.manifest, gathered, warnings)
+        return replace(result, commits=tuple(self._commits))
 
     def _bundle(
         self, manifest: Manifest, gathered: GatheredFiles, about: BundleManifest, staging: Path
@@ -298,6 +290,12 @@ class ExportService:
 def _target(chosen: Path | None, environment: str, overwrite: bool) -> Path:
     """Return where the bundle goes; refuse a name that is taken before any work is done."""
     target = chosen or free_name(Path.cwd(), environment)
+    if target.is_dir():
+        raise StorageError(
+            f"`{target}` is a folder",
+            hint=f"name the file in it: --output {quote(str(free_name(target, environment)))}",
+            subject=str(target),
+        )
     if target.exists() and not overwrite:
         raise StorageError(
             f"`{target}` is already there and is not overwritten",
@@ -307,20 +305,46 @@ def _target(chosen: Path | None, environment: str, overwrite: bool) -> Path:
     return target
 
 
+def _open_issues(
+    name: str, validation: ExportValidation, kind: type[ComfydockError], choice: str
+) -> ComfydockError:
+    first = validation.issues[0]
+    return kind(
+        f"`{name}` has {_counted(len(validation.issues), 'open issue')} in its workflows{choice}",
+        cause="\n".join(f"{i.workflow}: {i.sentence}" for i in validation.issues),
+        hint=f"comfydock -e {name} workflow resolve {quote(first.workflow)}",
+        subject=first.subject,
+    )
+
+
 def _secrets_would_leave(secrets: Sequence[Finding]) -> AnswerNeededError:
     accepting = " ".join(f"--accept-finding {finding.identity}" for finding in secrets)
     return AnswerNeededError(
-        f"{len(secrets)} secret(s) would leave with the bundle",
+        f"{_counted(len(secrets), 'secret')} would leave with the bundle",
         cause="\n".join(finding.line_of_text for finding in secrets),
         hint=f"take them out, or let them travel: {accepting}",
         subject=secrets[0].place,
     )
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _warnings(
+    selection: Selection, gathered: GatheredFiles, private: Sequence[Finding]
+) -> tuple[str, ...]:
+    """Say what does not travel, and what does although it is private."""
+    return (
+        *gathered.warnings,
+        *(f"node {name} stays behind" for name in selection.left_out),
+        *(f"private: {finding.described}" for finding in private),
+    )
+
+
 def _result(
-    target: Path, selection: Selection, gathered: GatheredFiles, private: Sequence[Finding]
+    target: Path, manifest: Manifest, gathered: GatheredFiles, warnings: tuple[str, ...]
 ) -> ExportResult:
-    manifest = selection.manifest
     return ExportResult(
         path=target,
         size=target.stat().st_size,
@@ -331,9 +355,5 @@ def _result(
         inputs=gathered.inputs,
         model_files=len(gathered.models),
         unknown_sources=tuple(m.filename for m in manifest.models.values() if not m.sources),
-        warnings=(
-            *gathered.warnings,
-            *(f"node {name} stays behind" for name in selection.left_out),
-            *(f"private: {finding.line_of_text}" for finding in private),
-        ),
+        warnings=warnings,
     )

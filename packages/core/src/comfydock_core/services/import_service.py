@@ -3,46 +3,41 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from comfydock_core import __version__
 from comfydock_core.domain.acquisition import ImportPlan, ImportResult
 from comfydock_core.domain.bundle import MANIFEST
-from comfydock_core.domain.import_summary import ImportSummary, LocalModels
-from comfydock_core.domain.lock import LockedPackage, foreign_packages, parse_lock
-from comfydock_core.domain.manifest_parsing import parse_manifest_toml
-from comfydock_core.domain.names import checked_environment_name, is_environment_name
-from comfydock_core.errors import (
-    AnswerNeededError,
-    CancelledError,
-    ManifestError,
-    NotReadyError,
-    StorageError,
+from comfydock_core.domain.names import (
+    checked_environment_name,
+    checked_python_version,
+    is_environment_name,
 )
-from comfydock_core.importing.bundle_reader import BundleContents, read_bundle
+from comfydock_core.domain.plan_text import PlanLine
+from comfydock_core.errors import ManifestError, NotReadyError, StorageError
+from comfydock_core.importing.before_the_plan import MachineFacts, look_ahead
+from comfydock_core.importing.bundle_reader import read_bundle
+from comfydock_core.importing.bundle_source import forget_fetched, local_bundle
 from comfydock_core.importing.execution import Execution, Work, check_bundle_folder
-from comfydock_core.importing.plan import PlanChoices, consent_needed, make_plan
+from comfydock_core.importing.opening import open_contents, surroundings_of
 from comfydock_core.importing.report import make_result
-from comfydock_core.importing.summary import (
-    DevelopmentSource,
-    OpenedBundle,
-    Surroundings,
-    summarise,
-)
+from comfydock_core.importing.summary import OpenedBundle, summarise
 from comfydock_core.importing.verification import find_issues
-from comfydock_core.interaction import ImportInteraction, ModelStrategy, Unattended
-from comfydock_core.storage.archive import ArchiveMember, contents_digest
+from comfydock_core.interaction import (
+    ImportInteraction,
+    ImportModelAcquisitionStrategy,
+    ModelStrategy,
+    Unattended,
+)
+from comfydock_core.services.import_deciding import ImportDeciding, cancelled
 from comfydock_core.storage.durable_files import staging_folder, storage_errors
-from comfydock_core.storage.model_match import identify
+from comfydock_core.storage.machine import ThisMachine
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.journal import Journal, close_journal, journal_of, write_journal
 from comfydock_core.workspace.workspace import Workspace
 
-_SCRIPTS = ("install.py", "prestartup_script.py")
-_NATIVE = (".so", ".pyd", ".dll", ".dylib", ".exe")
 _UNPACKED = "bundle"
 
 
@@ -50,27 +45,47 @@ _UNPACKED = "bundle"
 class ImportOptions:
     """What the caller decided beforehand; None for ``models`` asks.
 
+    ``lines`` decide about single nodes and models; ``plan_text`` (``domain/plan_text.py``) decides
+    about all of them, and nothing else counts then.
+    ``python_version`` replaces the bundle's. ``ask_hosts`` has the plan held against what its hosts
+    say, once the summary that names them is confirmed.
     ``trust_code`` consents to code that neither a digest nor a registry vouches for;
     ``person`` says that whoever confirms the plan sees that code listed.
     """
 
     models: ModelStrategy | None = None
     skip_nodes: bool = False
+    lines: tuple[PlanLine, ...] = ()
+    plan_text: str = ""
     torch_backend: str = ""
+    python_version: str = ""
+    ask_hosts: bool = True
     trust_code: bool = False
     person: bool = False
 
 
 class ImportService:
-    """Imports bundles into a workspace."""
+    """Imports bundles into a workspace.
 
-    def __init__(self, workspace: Workspace, interaction: ImportInteraction | None = None) -> None:
+    ``models`` decides about the models that are not here where no option does; without it the
+    interaction is asked. ``machine`` is what a plan is held against: this machine, if None.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        interaction: ImportInteraction | None = None,
+        models: ImportModelAcquisitionStrategy | None = None,
+        machine: MachineFacts | None = None,
+    ) -> None:
         self._workspace = workspace
+        self._machine = machine or ThisMachine(workspace.process_environment)
+        self._models = models
         self._interaction: ImportInteraction = interaction or Unattended()
 
     def import_bundle(
         self,
-        bundle_path: Path,
+        bundle_path: Path | str,
         env_name: str = "",
         skip_models: bool = False,
         skip_nodes: bool = False,
@@ -78,35 +93,48 @@ class ImportService:
     ) -> ImportResult:
         """Import ``bundle_path`` as a new environment; an interrupted import of it goes on.
 
+        A text may be an ``https://`` address, with ``#sha256=…`` where the digest is known: it is
+        fetched first, and naming it is the consent to ask its host.
         CancelledError when a question is answered with no: then nothing was written.
         """
         chosen = options or ImportOptions()
         if skip_models:
             chosen = replace(chosen, models="skip")
         chosen = replace(chosen, skip_nodes=chosen.skip_nodes or skip_nodes)
+        archive = local_bundle(self._workspace, bundle_path)
         with staging_folder(self._workspace.staging_path, "import-") as staging:
-            opened = self._open(bundle_path, staging / _UNPACKED)
+            opened = self._open(archive, staging / _UNPACKED)
             if interrupted := self._interrupted(opened.digest, env_name):
-                return self.resume(interrupted)
-            plan = self._plan(opened, env_name, chosen)
-            self._agree(plan, chosen)
-            return self._begin(plan, env_name or opened.bundle.environment_name, staging)
+                return self.resume(interrupted, archive)
+            plan = self._deciding(opened, env_name, chosen).agreed_plan()
+            journal = Journal(
+                work="import",
+                bundle=plan.bundle,
+                archive=str(archive.absolute()),
+                requested=env_name or opened.bundle.environment_name,
+                plan=plan,
+            )
+            return self._begin(plan, journal, staging)
 
     def plan_import(
-        self, bundle_path: Path, env_name: str = "", options: ImportOptions | None = None
+        self, bundle_path: Path | str, env_name: str = "", options: ImportOptions | None = None
     ) -> ImportPlan:
         """Return the plan that ``import_bundle`` would execute, and execute nothing."""
+        archive = local_bundle(self._workspace, bundle_path)
         with staging_folder(self._workspace.staging_path, "import-") as staging:
-            opened = self._open(bundle_path, staging / _UNPACKED)
-            return self._plan(opened, env_name, options or ImportOptions())
+            opened = self._open(archive, staging / _UNPACKED)
+            return self._deciding(opened, env_name, options or ImportOptions()).plan
 
     def _open(self, bundle_path: Path, unpacked: Path) -> OpenedBundle:
         unpacked.mkdir(mode=0o700)
         default = self._workspace.settings.hosts.comfyui_repository
         return open_contents(read_bundle(bundle_path, unpacked), default)
 
-    def resume(self, name: str) -> ImportResult:
-        """Go on with an interrupted import; what its plan says was agreed to already."""
+    def resume(self, name: str, archive: Path | None = None) -> ImportResult:
+        """Go on with an interrupted import; what its plan says was agreed to already.
+
+        ``archive`` is where its bundle lies now, if that is not where it lay.
+        """
         environment = self._workspace.environment(name)
         with self._workspace.lock(name):
             journal = journal_of(environment.path)
@@ -115,7 +143,8 @@ class ImportService:
                     f"`{name}` is complete: there is no import to go on with", subject=name
                 )
             check_bundle_folder(environment.path / _UNPACKED)
-            return self._execute(environment, journal, journal.plan)
+            moved = replace(journal, archive=str(archive.absolute())) if archive else journal
+            return self._execute(environment, moved, journal.plan)
 
     def _interrupted(self, digest: str, wanted: str) -> str:
         """Return the environment in which an import of the same contents was cut short."""
@@ -129,61 +158,24 @@ class ImportService:
                 return name
         return ""
 
-    def _plan(self, opened: OpenedBundle, wanted: str, options: ImportOptions) -> ImportPlan:
-        hosts = self._workspace.settings.hosts
-        here = Surroundings(
-            environment_names=frozenset(self._workspace.environment_names()),
-            comfyui_repository=hosts.comfyui_repository,
-            registry=hosts.registry,
-            version=__version__,
-        )
+    def _deciding(
+        self, opened: OpenedBundle, wanted: str, options: ImportOptions
+    ) -> ImportDeciding:
         _check_name(wanted, opened.bundle.environment_name)
-        summary = summarise(opened, wanted, here)
+        if version := checked_python_version(options.python_version):
+            manifest = replace(opened.manifest, python_version=version)
+            opened = replace(opened, manifest=manifest)
+        summary = summarise(opened, wanted, surroundings_of(self._workspace))
         if not self._interaction.confirm_summary(summary):
-            raise CancelledError("import cancelled; nothing was changed")
-        local = self.local_models(summary)
-        strategy = options.models or self._interaction.choose_models(summary, local)
-        if strategy is None:
-            raise CancelledError("import cancelled; nothing was changed")
-        return make_plan(
-            summary,
-            local,
-            PlanChoices(
-                models=strategy,
-                skip_nodes=options.skip_nodes,
-                torch_backend=options.torch_backend
-                or self._workspace.settings.python.torch_backend,
-                build_allowed=options.trust_code or options.person,
-            ),
+            raise cancelled()
+        look = partial(
+            look_ahead, self._workspace, opened, machine=self._machine, ask_hosts=options.ask_hosts
+        )
+        return ImportDeciding(
+            self._workspace, self._interaction, options, summary, self._models, look
         )
 
-    def _agree(self, plan: ImportPlan, options: ImportOptions) -> None:
-        """Have the plan confirmed; code that nobody vouches for needs a person or a flag."""
-        unvouched = consent_needed(plan)
-        if unvouched and not (options.trust_code or options.person):
-            raise AnswerNeededError(
-                f"this bundle brings code that nobody vouches for: {', '.join(unvouched)}",
-                hint="look at it, then import with --trust-code",
-                subject=unvouched[0],
-            )
-        if not self._interaction.confirm_plan(plan):
-            raise CancelledError("import cancelled; nothing was changed")
-
-    def local_models(self, summary: ImportSummary) -> LocalModels:
-        """Find the bundle's models among this machine's, by content."""
-        self._workspace.scan_models()
-        index = self._workspace.tools.models
-        found = {
-            key: match
-            for key, aggregate in summary.aggregates.items()
-            if aggregate.content and (match := identify(aggregate.content, index))
-        }
-        return LocalModels(
-            verified={k: m.model for k, m in found.items() if m.kind == "verified"},
-            probable={k: m.model for k, m in found.items() if m.kind == "probable"},
-        )
-
-    def _begin(self, plan: ImportPlan, requested: str, staging: Path) -> ImportResult:
+    def _begin(self, plan: ImportPlan, journal: Journal, staging: Path) -> ImportResult:
         """Take the environment's name and start; from here on a killed run can be resumed.
 
         The folder appears at once, by rename, with the unpacked bundle and the journal in it.
@@ -191,12 +183,6 @@ class ImportService:
         name = plan.environment
         environment = Environment(
             name, self._workspace.environments_path / name, self._workspace.tools.git
-        )
-        journal = Journal(
-            work="import",
-            bundle=plan.bundle,
-            requested=requested,
-            plan=plan,
         )
         with self._workspace.lock(name):
             begun = staging / "environment"
@@ -217,10 +203,11 @@ class ImportService:
             bundle=environment.path / _UNPACKED,
         )
         with self._workspace.reporter.log_to(self._workspace.log_path(environment.name)):
-            outcomes = Execution(work, journal).run()
+            outcomes = Execution(work, journal, self._interaction.after_failures).run()
             issues = find_issues(self._workspace, environment, plan)
         result = make_result(plan, outcomes, issues)
         close_journal(environment.path)
+        forget_fetched(self._workspace, Path(journal.archive))
         shutil.rmtree(work.bundle)
         return replace(result, environment_path=environment.path)
 
@@ -235,48 +222,3 @@ def _check_name(wanted: str, bundled: str) -> None:
             hint="choose one with --name NAME",
             subject="environment_name",
         )
-
-
-def open_contents(contents: BundleContents, comfyui_repository: str) -> OpenedBundle:
-    """Parse what the strict reader let through.
-
-    ``comfyui_repository`` stands in where the bundle names none: one from a folder of its author's.
-    """
-    manifest = parse_manifest_toml(contents.pyproject_path.read_bytes())
-    lock = parse_lock(contents.lock_path.read_bytes())
-    if "://" not in manifest.comfyui_repository:
-        manifest = replace(manifest, comfyui_repository=comfyui_repository)
-    return OpenedBundle(
-        bundle=contents.manifest,
-        manifest=manifest,
-        lock=lock,
-        development=tuple(
-            _development(name, members) for name, members in sorted(contents.dev_nodes.items())
-        ),
-        digest=contents.digest,
-        warnings=(*contents.warnings, *_left_out(lock)),
-    )
-
-
-def _left_out(lock: tuple[LockedPackage, ...]) -> Iterable[str]:
-    """Say which packages of a lock are not taken over: those that no index has."""
-    for package in foreign_packages(lock):
-        yield (
-            f"Python package {package.name} came from {package.source} {package.address} "
-            "and is not taken from there"
-        )
-
-
-def _development(name: str, members: Iterable[ArchiveMember]) -> DevelopmentSource:
-    files = tuple(members)
-    names = {member.path.rpartition("/")[2].lower() for member in files}
-    native = any(name.endswith(_NATIVE) for name in names)
-    return DevelopmentSource(
-        name=name,
-        files=len(files),
-        digest=contents_digest(files),
-        scripts=(
-            *(script for script in _SCRIPTS if script in names),
-            *(("native code",) if native else ()),
-        ),
-    )

@@ -19,6 +19,7 @@ from comfydock_core.domain.names import SHA256
 from comfydock_core.errors import NetworkError
 from comfydock_core.storage.http import HttpClient, HttpStatusError, redact
 from comfydock_core.storage.http_addresses import parsed
+from comfydock_core.storage.http_answers import NoFileError
 
 CIVITAI_HOSTS = ("civitai.com", "civitai.red")
 _BATCH = 100
@@ -198,7 +199,7 @@ def _size(file: _Entry) -> int | None:
 
 def _no_version(parts: Url) -> NetworkError:
     page = redact(str(parts))
-    return NetworkError(
+    return NoFileError(
         f"`{page}` is the page of a model in all its versions",
         hint="choose a version there and copy the address again: it then has modelVersionId=…",
         subject=page,

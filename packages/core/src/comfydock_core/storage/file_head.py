@@ -8,10 +8,9 @@ from email.message import Message
 from urllib.parse import unquote
 
 from comfydock_core.domain.model_sources import safe_filename
-from comfydock_core.errors import NetworkError
 from comfydock_core.storage.http import HttpClient, HttpStatusError, redact
 from comfydock_core.storage.http_addresses import parsed
-from comfydock_core.storage.http_answers import HttpAnswer, whole_number
+from comfydock_core.storage.http_answers import HttpAnswer, NoFileError, whole_number
 
 _HEAD_REFUSED = frozenset({403, 405, 501})
 _ONE_BYTE = {"Range": "bytes=0-0"}
@@ -48,7 +47,7 @@ def file_head(client: HttpClient, url: str) -> FileHead:
 def refuse_web_page(answer: HttpAnswer) -> None:
     """Raise NetworkError for an answer that is a page for people, not just a redirect."""
     if answer.is_web_page and answer.status < 300:
-        raise NetworkError(
+        raise NoFileError(
             f"`{redact(answer.public)}` is a web page, not a file",
             hint="copy the address of the file itself; a page that asks to sign in needs a token",
             subject=redact(answer.public),
@@ -81,4 +80,7 @@ def _disposition(answer: HttpAnswer) -> str:
     """Read the name in Content-Disposition, in either of its two forms (RFC 6266)."""
     message = Message()
     message["Content-Disposition"] = answer.headers.get("content-disposition", "")
-    return safe_filename(message.get_filename())
+    try:
+        return safe_filename(message.get_filename())
+    except UnicodeError:
+        return ""  # some of Python's encodings, which the header may name, raise that

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from netrc import NetrcParseError, netrc
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -69,6 +71,7 @@ class Git:
             for key, value in environment.items()
             if key in ("GIT_SSL_CAINFO", "GIT_CONFIG_GLOBAL")
         }
+        self._environment |= _without_default_password(self._environment)
 
     def allow_folder(self, folder: str) -> None:
         """Let a folder of this machine be read as a repository: the user named it by hand."""
@@ -321,6 +324,29 @@ class RepositoryCache:
             raise GitError(
                 f"`{repository}` gave another commit than `{commit[:12]}`", subject=repository
             )
+
+
+def _without_default_password(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return variables that hide a ``.netrc`` which has a password for every host there is.
+
+    libcurl gives that to any host that a bundle names, and no setting of git's keeps it from that.
+    """
+    home = Path(environment.get("HOME") or Path.home())
+    if not any(_serves_every_host(home / name) for name in (".netrc", "_netrc")):
+        return {}
+    general = environment.get("XDG_CONFIG_HOME") or home / ".config"
+    configs = (home / ".gitconfig", Path(general, "git", "config"))
+    own = next((str(path) for path in configs if path.is_file()), os.devnull)
+    return {"HOME": os.devnull, "GIT_CONFIG_GLOBAL": environment.get("GIT_CONFIG_GLOBAL", own)}
+
+
+def _serves_every_host(path: Path) -> bool:
+    try:
+        return "default" in netrc(str(path)).hosts
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, NetrcParseError, UnicodeDecodeError):
+        return True
 
 
 def _release(tag: str) -> Version | None:

@@ -31,6 +31,7 @@ from comfydock_core.storage.http_answers import (
     cut_error,
 )
 from comfydock_core.storage.http_connections import Connections, HttpLimits, Message
+from comfydock_core.storage.http_patience import watched
 from comfydock_core.storage.http_refusals import status_error
 from comfydock_core.storage.http_routes import Route, Routes
 
@@ -51,6 +52,7 @@ JSON_LIMIT = 8 * 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PAUSES = frozenset({429, 503})
 _SMALL_BODY = 64 * 1024
+_SECONDS_TO_LEAVE = 2.0
 _CONNECTION_ERRORS = (HTTPError, HTTPException, OSError)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -62,11 +64,16 @@ class HttpStream:
     """An answer whose body has not been read yet; ``route`` leads straight to who gave it."""
 
     def __init__(
-        self, answer: HttpAnswer, response: urllib3.BaseHTTPResponse, route: Route
+        self,
+        answer: HttpAnswer,
+        response: urllib3.BaseHTTPResponse,
+        route: Route,
+        patience: float,
     ) -> None:
         self.answer = answer
         self.route = route
         self._response = response
+        self._patience = patience
         self._received = 0
 
     def read_some(self, limit: int) -> bytes:
@@ -88,17 +95,23 @@ class HttpStream:
             self._response.shutdown()
 
     def read_all(self, limit: int) -> bytes:
-        """Return the whole body; more than ``limit`` bytes is a NetworkError."""
-        parts, size = [], 0
-        while data := self.read_some(_SMALL_BODY):
-            parts.append(data)
-            size += len(data)
-            if size > limit:
-                raise NetworkError(
-                    f"`{self.answer.service}` answered with more than {limit} bytes",
-                    hint="that is no answer to this question: check hosts in config.toml",
-                    subject=redact(self.answer.url),
-                )
+        """Return the whole body; more than ``limit`` bytes is a NetworkError.
+
+        A body that brings next to nothing for as long as a read may last is a BodyCutError.
+        """
+        parts = []
+        with watched(self.abort, self._patience, lambda: self._received) as watch:
+            while data := self.read_some(_SMALL_BODY):
+                parts.append(data)
+                if self._received > limit:
+                    raise NetworkError(
+                        f"`{self.answer.service}` answered with more than {limit} bytes",
+                        hint="that is no answer to this question: check hosts in config.toml",
+                        subject=redact(self.answer.url),
+                    )
+        if watch.is_late:
+            # Without a stated length the end that was forced looks like the true one.
+            raise cut_error(self.route, TimeoutError("timed out"), self._received)
         return b"".join(parts)
 
 
@@ -197,7 +210,7 @@ class HttpClient:
             following = self._next(route, response) if message.method != "POST" else None
             if following is None or not (hops.across_hosts or following.origin == route.origin):
                 answer = replace(answer, linked_sha256=linked)
-                return HttpStream(answer, response, route), response
+                return HttpStream(answer, response, route, self.limits.read_timeout), response
             _leave(response)
             route = following
         asked = redact(str(hops.route.target))
@@ -303,7 +316,8 @@ def _leave(response: urllib3.BaseHTTPResponse) -> None:
     """Keep the connection when little is left to read on it, else close it."""
     left = response.length_remaining
     if left is not None and left <= _SMALL_BODY:
-        response.drain_conn()
+        with watched(response.shutdown, _SECONDS_TO_LEAVE):
+            response.drain_conn()
     response.close()
 
 

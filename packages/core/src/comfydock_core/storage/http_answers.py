@@ -58,6 +58,10 @@ class HttpStatusError(NetworkError):
         self.answer = answer
 
 
+class NoFileError(NetworkError):
+    """An address leads to a page for people, or to nothing that could be downloaded."""
+
+
 class BodyCutError(NetworkError):
     """A body stopped before its end; asking for the rest may help."""
 

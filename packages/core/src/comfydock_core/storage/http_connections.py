@@ -13,6 +13,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from comfydock_core.errors import NetworkError
 from comfydock_core.storage.http_addresses import Origin
+from comfydock_core.storage.http_patience import use_patience
 from comfydock_core.storage.http_routes import Route, Routes
 
 _KEPT_PER_HOST = 16
@@ -55,6 +56,7 @@ class Connections:
         self._ca_bundle = ca_bundle
         self._limits = limits
         self._direct = urllib3.PoolManager(num_pools=_KEPT_HOSTS, maxsize=_KEPT_PER_HOST)
+        use_patience(self._direct)
         self._proxied: dict[str, urllib3.ProxyManager] = {}
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
@@ -157,18 +159,20 @@ def _names(entry: str, origin: Origin) -> bool:
 def _proxy_manager(proxy: str, context: ssl.SSLContext) -> urllib3.ProxyManager:
     try:
         parts = urllib3.util.parse_url(proxy)
-        return urllib3.ProxyManager(
+        manager = urllib3.ProxyManager(
             str(parts._replace(auth=None)),
             num_pools=_KEPT_HOSTS,
             maxsize=_KEPT_PER_HOST,
             ssl_context=context,
             proxy_headers=urllib3.make_headers(proxy_basic_auth=parts.auth) if parts.auth else None,
         )
+        use_patience(manager)
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         raise NetworkError(
             "the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names cannot be used",
             hint="set it as http://host:port",
         ) from error
+    return manager
 
 
 def _tls_context(environment: Mapping[str, str], ca_bundle: str) -> ssl.SSLContext:

@@ -28,6 +28,7 @@ _BY_HASH = (
     " UNION SELECT hash FROM models WHERE blake3 <> '' AND blake3 BETWEEN ?2 AND ?3"
     " UNION SELECT hash FROM models WHERE sha256 <> '' AND sha256 BETWEEN ?2 AND ?3"
 )
+_LONGEST_PATH = 4096
 _HASH_BEGINNING = re.compile("[0-9a-f]{8,64}")
 
 _Row = tuple[str, str, str, int, int, int, str, str, str]
@@ -74,6 +75,8 @@ class ModelQueries(IndexDatabase):
 
         Upper and lower case are the same for ASCII letters.
         """
+        if len(text) > _LONGEST_PATH:
+            return ()
         literal = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
         pattern, digits = f"%{literal}%", text.lower()
         if not _HASH_BEGINNING.fullmatch(digits):
@@ -141,8 +144,11 @@ class ModelQueries(IndexDatabase):
         )
 
     def _rows(self, where: str, *values: str | int) -> list[_Row]:
-        with self.session() as connection:
-            return connection.execute(SELECT + where + _ORDER, values).fetchall()
+        try:
+            with self.session() as connection:
+                return connection.execute(SELECT + where + _ORDER, values).fetchall()
+        except UnicodeEncodeError:
+            return []  # a name that is no valid text is never indexed
 
     def _models(self, where: str, *values: str | int) -> tuple[ModelWithLocation, ...]:
         return tuple(_model(row) for row in self._rows(where, *values))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from errno import ENOTSUP, EOPNOTSUPP, EPERM
@@ -20,10 +21,16 @@ def new_file(target: Path, *, replace: bool) -> Iterator[Path]:
     """Give the block a path beside ``target`` to create and fill; then make it ``target``.
 
     Unless ``replace`` is set, a ``target`` that exists, also one that appears meanwhile, is a
-    StorageError and stays as it is. When the block fails, nothing is left. OSErrors pass.
+    StorageError and stays as it is; a device or a pipe always does. When the block fails, nothing is left. OSErrors pass.
     """
     if not replace and os.path.lexists(target):
         raise _in_the_way(target)
+    if _is_special(target):
+        raise StorageError(
+            f"`{target}` is no regular file, and is never replaced by one",
+            hint="choose the name of a file",
+            subject=str(target),
+        )
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         yield part
@@ -33,6 +40,15 @@ def new_file(target: Path, *, replace: bool) -> Iterator[Path]:
         with suppress(FileNotFoundError):
             part.unlink()
     sync_folder(target.parent)
+
+
+def _is_special(target: Path) -> bool:
+    """Tell devices, pipes and sockets, which a rename would take away from everybody."""
+    try:
+        mode = target.lstat().st_mode
+    except FileNotFoundError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISLNK(mode))
 
 
 def _put_in_place(part: Path, target: Path, *, replace: bool) -> None:

@@ -13,6 +13,11 @@ from comfydock_core.storage.processes import python_of
 from comfydock_core.storage.project_file import read_project, write_project
 from comfydock_core.workspace.journal import Journal
 
+_INTERRUPTED = {
+    "create": ("creation", "delete"),
+    "import": ("import", "import --resume"),
+    "update": ("update", "update --resume"),
+}
 _AUTHOR = ("-c", "user.name=comfydock", "-c", "user.email=comfydock@localhost")
 
 
@@ -87,16 +92,14 @@ class Environment:
         write_project(self.pyproject_path, manifest)
 
     def check_complete(self, journal: Journal | None) -> None:
-        """Raise NotReadyError while the environment is being made."""
+        """Raise NotReadyError while the environment is being made or changed."""
         if journal is None and self.pyproject_path.exists():
             return
-        importing = journal is not None and journal.work == "import"
+        work = journal.work if journal else "create"
+        interrupted, hint = _INTERRUPTED[work]
         raise NotReadyError(
-            f"`{self.name}` is not complete: "
-            + ("its import was interrupted" if importing else "its creation was interrupted"),
-            hint=f"comfydock import --resume {self.name}"
-            if importing
-            else f"comfydock delete {self.name}",
+            f"`{self.name}` is not complete: its {interrupted} was interrupted",
+            hint=f"comfydock {hint} {self.name}",
             subject=self.name,
         )
 
@@ -125,10 +128,10 @@ class History:
         )
         return tuple(entry[3:] for entry in output.split("\0") if entry)
 
-    def commit(self, message: str) -> str:
+    def commit(self, message: str, *, even_if_empty: bool = False) -> str:
         """Commit everything and return the commit, or ``""`` when there was nothing to commit."""
         self._git.checked("add", "--all", ".", folder=self._folder)
-        if self.head() and not self.changes():
+        if not even_if_empty and self.head() and not self.changes():
             return ""
         known = self._git.run("config", "user.email", folder=self._folder).exit_code == 0
         self._git.checked(

@@ -16,6 +16,7 @@ from comfydock_core.domain.lenient_json import fast_decoder
 from comfydock_core.domain.model_loaders import Loaders, LoaderWidget
 from comfydock_core.domain.workflow import parse_workflow
 from comfydock_core.domain.workflow_inputs import InputReference, input_references, known_inputs
+from comfydock_core.errors import WorkflowError
 from comfydock_core.storage.durable_files import storage_errors
 from comfydock_core.storage.new_file import new_file
 from comfydock_core.storage.node_scan_cache import NodeScanCache
@@ -34,7 +35,7 @@ def loaded_inputs(
 ) -> tuple[InputReference, ...]:
     """Return the files that the committed workflows of these names load.
 
-    WorkflowError for a file that is no workflow.
+    A file that is no workflow loads nothing; validation has named it.
     """
     widgets = _input_widgets(workspace, environment)
     committed = workflow_files(environment.workflows_cec_path)
@@ -42,7 +43,8 @@ def loaded_inputs(
     for name in sorted(committed.keys() & set(names)):
         with storage_errors(committed[name]):
             data = committed[name].read_bytes()
-        found += input_references(parse_workflow(data, name, fast_decoder()), widgets)
+        with suppress(WorkflowError):
+            found += input_references(parse_workflow(data, name, fast_decoder()), widgets)
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""The journal of an environment that is being made: what is planned and what is done.
+"""The journal of an environment that is being made or changed: what is planned and what is done.
 
 ``import.json`` lies beside ``.cec``, where nothing out of a bundle can be. While it is there the
 environment is *incomplete*; removing it is the last act of making one (design.md 4.2).
@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from comfydock_core.domain.acquisition import ImportPlan
+from comfydock_core.domain.update import UpdatePlan
 from comfydock_core.errors import StorageError
 from comfydock_core.storage.durable_files import sync_folder, write_durably
 
@@ -24,15 +25,22 @@ JOURNAL = "import.json"
 class Journal:
     """``work`` says what makes the environment; ``done`` are the names of its finished steps.
 
-    ``bundle`` is the digest of the bundle's contents, ``requested`` the name that was asked for
-    and ``plan`` what was confirmed; a ``create`` has none of them. ``failed_nodes`` and
+    ``bundle`` is the digest of the bundle's contents, ``archive`` the file that it came in (its
+    models are still in there), ``requested`` the name that was asked for and ``plan`` what was
+    confirmed; a ``create`` has none of them. ``failed_nodes`` and
     ``failed_models`` say why something was given up, by node name and model key.
+
+    An ``update`` or rollback has ``update`` in the place of ``plan``, and ``before`` is the commit
+    that the environment goes back to when it cannot be finished.
     """
 
-    work: Literal["create", "import"]
+    work: Literal["create", "import", "update"]
     bundle: str = ""
+    archive: str = ""
     requested: str = ""
     plan: ImportPlan | None = None
+    update: UpdatePlan | None = None
+    before: str = ""
     done: tuple[str, ...] = ()
     failed_nodes: Mapping[str, str] = field(default_factory=dict)
     failed_models: Mapping[str, str] = field(default_factory=dict)

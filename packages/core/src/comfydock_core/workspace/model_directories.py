@@ -34,9 +34,13 @@ class ModelDirectories:
 
     @property
     def model_roots(self) -> tuple[ModelRoot, ...]:
-        """The folders of the model library, each with what it holds, as they are now."""
+        """The folders of the model library, each with what it holds, as they are now.
+
+        The workspace's own folder stays one of them: models may be there from before the user
+        named another one.
+        """
         places = self.models_directories
-        own = ModelRoot(path=str(self.download_directory))
+        own = ModelRoot(path=str(self.root / "models"))
         found = dict.fromkeys(root for place in places for root in model_roots(place))
         return (*found, *((own,) if own not in found and Path(own.path).is_dir() else ()))
 

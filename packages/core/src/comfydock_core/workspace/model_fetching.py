@@ -11,8 +11,9 @@ from typing import Literal
 from comfydock_core.domain.manifest import ManifestModel
 from comfydock_core.domain.models import detect_url_type
 from comfydock_core.errors import ComfydockError
-from comfydock_core.events import ItemFailed, ItemFinished, ItemStarted, StepFinished, StepStarted
+from comfydock_core.events import ItemFailed, ItemFinished, StepFinished, StepStarted
 from comfydock_core.storage.downloads import DownloadRequest, DownloadResult, model_request
+from comfydock_core.storage.hashing import FullHashes
 from comfydock_core.workspace.local_models import find_local, make_loadable
 from comfydock_core.workspace.workspace import Workspace
 
@@ -37,11 +38,15 @@ class WantedModel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FetchedModel:
-    """What became of a wanted model; ``path`` is where it lies, ``error`` why it does not."""
+    """What became of a wanted model; ``path`` is where it lies, ``error`` why it does not.
+
+    ``hashes`` are those of what was downloaded.
+    """
 
     wanted: WantedModel
     how: Literal["found", "downloaded", "failed"]
     path: str = ""
+    hashes: FullHashes | None = None
     error: ComfydockError | None = None
 
 
@@ -62,8 +67,8 @@ def fetch_models(workspace: Workspace, wanted: Sequence[WantedModel]) -> tuple[F
 
 
 def _found(workspace: Workspace, wanted: WantedModel) -> FetchedModel | None:
-    if wanted.content is None:
-        return None
+    if wanted.content is None or not _has_digest(wanted.content):
+        return _fetched_before(workspace, wanted)
     match = find_local(workspace, wanted.content)
     if match is None or match.kind != "verified":
         return None
@@ -71,12 +76,25 @@ def _found(workspace: Workspace, wanted: WantedModel) -> FetchedModel | None:
     return FetchedModel(wanted=wanted, how="found", path=match.model.path)
 
 
+def _has_digest(content: ManifestModel) -> bool:
+    return bool(content.sha256_hash or content.blake3_hash)
+
+
+def _fetched_before(workspace: Workspace, wanted: WantedModel) -> FetchedModel | None:
+    """Find what came from the same address before, where no digest can tell what is there now."""
+    index, size = workspace.tools.models, wanted.content.size if wanted.content else None
+    for here in index.by_relative_path(wanted.target):
+        if size in (None, here.size) and set(wanted.sources) & set(
+            index.get_model_sources(here.hash)
+        ):
+            return FetchedModel(wanted=wanted, how="found", path=here.path)
+    return None
+
+
 def _download(workspace: Workspace, wanted: Sequence[WantedModel]) -> list[FetchedModel]:
     report = workspace.reporter.report
     report(StepStarted(step=STEP, title="Downloading models", count=len(wanted)))
     requests = {_request(workspace, model): model for model in wanted}
-    for request in requests:
-        report(ItemStarted(step=STEP, item=request.shown, size=request.size))
     outcomes: list[FetchedModel] = []
     with closing(workspace.tools.downloader.fetch_all(requests)) as results:
         for request, result in results:
@@ -100,7 +118,8 @@ def _request(workspace: Workspace, wanted: WantedModel) -> DownloadRequest:
 def _outcome(wanted: WantedModel, result: DownloadResult | ComfydockError) -> FetchedModel:
     if isinstance(result, ComfydockError):
         return FetchedModel(wanted=wanted, how="failed", error=result)
-    return FetchedModel(wanted=wanted, how="downloaded", path=str(result.path))
+    hashes = FullHashes(blake3=result.blake3, sha256=result.sha256, size=result.size)
+    return FetchedModel(wanted=wanted, how="downloaded", path=str(result.path), hashes=hashes)
 
 
 def _told(
@@ -119,9 +138,11 @@ def reason_of(error: ComfydockError) -> str:
 
 
 def _remember(workspace: Workspace, outcome: FetchedModel) -> None:
-    """Keep the addresses of what came from the network."""
-    for found in workspace.tools.models.by_relative_path(outcome.wanted.target):
-        if outcome.how == "downloaded" and Path(found.path) == Path(outcome.path):
+    """Keep the addresses of what came from the network, and the digests it had on the way."""
+    index = workspace.tools.models
+    for found in index.by_relative_path(outcome.wanted.target):
+        if outcome.hashes and Path(found.path) == Path(outcome.path):
+            index.update_model_hashes(found.hash, outcome.hashes)
             for url in outcome.wanted.sources:
                 if not url.startswith("file:"):
-                    workspace.tools.models.add_source(found.hash, detect_url_type(url), url)
+                    index.add_source(found.hash, detect_url_type(url), url)

@@ -29,6 +29,7 @@ from comfydock_core.storage.durable_files import (
     staging_folder,
     write_durably,
 )
+from comfydock_core.storage.user_paths import user_path
 from comfydock_core.storage.zip_reader import extract_zip
 from comfydock_core.workspace import python_packages
 from comfydock_core.workspace.environment import Environment
@@ -311,7 +312,7 @@ def node_states(environment: Environment, nodes: Mapping[str, NodeInfo]) -> dict
 def add_development(workspace: Workspace, environment: Environment, folder: Path) -> NodeInfo:
     """Add a node that is being written, by a copy of its folder."""
     with staging_folder(workspace.staging_path, "node-") as staging:
-        staged = stage_development(folder.expanduser().resolve(), staging)
+        staged = stage_development(user_path(folder).resolve(), staging)
         add_node(workspace, environment, staged)
         return staged.info
 

@@ -15,7 +15,7 @@ from comfydock_core.domain.model_loaders import Loaders, LoaderWidget, known_loa
 from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.domain.names import model_path_problem
 from comfydock_core.domain.workflow_meaning import meaning
-from comfydock_core.domain.workflow_splice import rewrite_values
+from comfydock_core.domain.workflow_splice import Rewritten, rewrite_values
 from comfydock_core.errors import NotFoundError, WorkflowError
 from comfydock_core.events import Notice
 from comfydock_core.resolution.workflow_analysis import AnalysedWorkflow, KnownFacts, analyse
@@ -59,12 +59,13 @@ def changes(environment: Environment) -> WorkflowChanges:
     both = sorted(live.keys() & committed.keys())
     return WorkflowChanges(
         new=tuple(sorted(live.keys() - committed.keys())),
-        modified=tuple(name for name in both if _differ(live[name], committed[name])),
+        modified=tuple(name for name in both if differ(live[name], committed[name])),
         deleted=tuple(sorted(committed.keys() - live.keys())),
     )
 
 
-def _differ(one: Path, other: Path) -> bool:
+def differ(one: Path, other: Path) -> bool:
+    """Tell whether two workflow files mean something else; what is no workflow always does."""
     first, second = one.read_bytes(), other.read_bytes()
     if first == second:
         return False
@@ -213,7 +214,7 @@ def copy_to_cec(environment: Environment) -> None:
     live = workflow_files(environment.workflows_path)
     committed = workflow_files(environment.workflows_cec_path)
     for name, path in live.items():
-        if name not in committed or _differ(path, committed[name]):
+        if name not in committed or differ(path, committed[name]):
             write_durably(environment.workflows_cec_path / f"{name}.json", path.read_bytes())
     for name in committed.keys() - live.keys():
         committed[name].unlink()
@@ -226,22 +227,17 @@ def take_over(workspace: Workspace, environment: Environment, bundled: Path) -> 
     for name, path in workflow_files(bundled).items():
         data = path.read_bytes()
         if recorded := manifest.workflows.get(name):
-            data = _rewritten(workspace, data, recorded, loaders)
+            data = rewritten_here(workspace, data, recorded, loaders)
         for folder in (environment.workflows_cec_path, environment.workflows_path):
             write_durably(folder / f"{name}.json", data)
     record_workflows(workspace, environment)
 
 
-def _rewritten(
+def rewritten_here(
     workspace: Workspace, data: bytes, recorded: ManifestWorkflow, loaders: Loaders
 ) -> bytes:
-    changes: dict[NodeReference, str] = {}
-    for entry in recorded.models:
-        here = workspace.tools.models.locations(entry.hash) if entry.hash else ()
-        if here:
-            changes |= {place: _value_here(place, entry.category, here) for place in entry.nodes}
     try:
-        rewritten = rewrite_values(data, changes, name=recorded.name, loaders=loaders)
+        rewritten = with_local_paths(workspace, data, recorded, loaders)
     except WorkflowError:
         return data
     for left in rewritten.left_alone:
@@ -250,6 +246,18 @@ def _rewritten(
         )
         workspace.reporter.report(Notice(text=text))
     return rewritten.data
+
+
+def with_local_paths(
+    workspace: Workspace, data: bytes, recorded: ManifestWorkflow, loaders: Loaders
+) -> Rewritten:
+    """Return a workflow that names its models as they are called here; WorkflowError for none."""
+    changes: dict[NodeReference, str] = {}
+    for entry in recorded.models:
+        here = workspace.tools.models.locations(entry.hash) if entry.hash else ()
+        if here:
+            changes |= {place: _value_here(place, entry.category, here) for place in entry.nodes}
+    return rewrite_values(data, changes, name=recorded.name, loaders=loaders)
 
 
 def _value_here(place: NodeReference, category: str, locations: Iterable[ModelWithLocation]) -> str:

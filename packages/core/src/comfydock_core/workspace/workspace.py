@@ -17,6 +17,7 @@ from comfydock_core.storage.config_file import change_settings
 from comfydock_core.storage.durable_files import storage_error, storage_errors
 from comfydock_core.storage.model_layouts import model_roots
 from comfydock_core.storage.model_scan import ScanResult
+from comfydock_core.storage.user_paths import user_path
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.model_directories import CONFIG, ModelDirectories
 from comfydock_core.workspace.tools import Tools
@@ -26,7 +27,7 @@ from comfydock_core.workspace.work_log import LoggingReporter
 def default_root(environment: Mapping[str, str]) -> Path:
     """Return where the workspace lies when nobody says: ``$COMFYDOCK_HOME`` or ~/.comfydock."""
     chosen = environment.get("COMFYDOCK_HOME")
-    return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".comfydock"
+    return user_path(chosen).absolute() if chosen else Path.home() / ".comfydock"
 
 
 class Workspace(ModelDirectories):
@@ -55,7 +56,7 @@ class Workspace(ModelDirectories):
     ) -> Workspace:
         """Open the workspace at ``root`` (or the default place), making what is missing."""
         environment = os.environ if environment is None else environment
-        place = default_root(environment) if root is None else root.expanduser().absolute()
+        place = default_root(environment) if root is None else user_path(root).absolute()
         workspace = cls(place, environment, reporter)
         workspace.created = not (place / "environments").is_dir()
         if place.exists() and not place.is_dir():
@@ -96,7 +97,7 @@ class Workspace(ModelDirectories):
         An extra_model_paths.yaml may stand for the folders that it names; StorageError if ComfyUI
         could not read it.
         """
-        place = str(folder.expanduser().resolve())
+        place = str(user_path(folder).resolve())
         known = self.settings.models_directories
         if place in known:
             return False

@@ -1,0 +1,109 @@
+"""Update: read -> plan as a difference -> execute -> verify -> report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from comfydock_core.domain.update import ConflictChoice, UpdatePlan, UpdateResult
+from comfydock_core.errors import AnswerNeededError, CancelledError
+from comfydock_core.importing.bundle_reader import read_bundle
+from comfydock_core.importing.opening import open_contents
+from comfydock_core.importing.plan import consent_needed
+from comfydock_core.importing.summary import OpenedBundle
+from comfydock_core.services.changing import (
+    ChangeInteraction,
+    UnattendedChange,
+    begin_change,
+    interrupted_change,
+    nothing_to_do,
+    resume_change,
+)
+from comfydock_core.services.update_planning import UpdateOptions, UpdatePlanning
+from comfydock_core.storage.durable_files import staging_folder
+from comfydock_core.workspace.environments import ready_environment
+from comfydock_core.workspace.workspace import Workspace
+
+
+class UpdateService:
+    """Updates environments from bundles."""
+
+    def __init__(self, workspace: Workspace, interaction: ChangeInteraction | None = None) -> None:
+        self._workspace = workspace
+        self._interaction: ChangeInteraction = interaction or UnattendedChange()
+
+    def update(
+        self, name: str, bundle_path: Path, options: UpdateOptions | None = None
+    ) -> UpdateResult:
+        """Make an environment what ``bundle_path`` says, around what the user changed in it.
+
+        An interrupted update with it goes on. CancelledError when a question is answered with no:
+        then nothing was written.
+        """
+        chosen = options or UpdateOptions()
+        with staging_folder(self._workspace.staging_path, "update-") as staging:
+            made = staging / "update"
+            opened = self._open(bundle_path, made / "bundle")
+            interrupted = interrupted_change(self._workspace.environment(name))
+            if interrupted and interrupted.acquisition.bundle == opened.digest:
+                return self.resume(name)
+            plan = self._plan(name, bundle_path, opened, made / "bundle", chosen)
+            if plan.is_noop:
+                return nothing_to_do(self._workspace, plan)
+            _require_consent(plan, chosen)
+            if not self._interaction.confirm_change(plan):
+                raise _cancelled()
+            return begin_change(self._workspace, plan, made)
+
+    def plan_update(
+        self, name: str, bundle_path: Path, options: UpdateOptions | None = None
+    ) -> UpdatePlan:
+        """Return the plan that ``update`` would execute, and execute nothing."""
+        with staging_folder(self._workspace.staging_path, "update-") as staging:
+            unpacked = staging / "bundle"
+            opened = self._open(bundle_path, unpacked)
+            return self._plan(name, bundle_path, opened, unpacked, options or UpdateOptions())
+
+    def resume(self, name: str) -> UpdateResult:
+        """Go on with an interrupted update or rollback; it was agreed to already."""
+        return resume_change(self._workspace, name)
+
+    def _open(self, bundle_path: Path, unpacked: Path) -> OpenedBundle:
+        unpacked.mkdir(mode=0o700, parents=True)
+        default = self._workspace.settings.hosts.comfyui_repository
+        return open_contents(read_bundle(bundle_path, unpacked), default)
+
+    def _plan(
+        self,
+        name: str,
+        bundle_path: Path,
+        opened: OpenedBundle,
+        unpacked: Path,
+        options: UpdateOptions,
+    ) -> UpdatePlan:
+        environment = ready_environment(self._workspace, name)
+        planning = UpdatePlanning(
+            self._workspace, environment, opened, unpacked, options, self._decide
+        )
+        with staging_folder(self._workspace.staging_path, "common-") as aside:
+            return planning.plan(bundle_path, aside)
+
+    def _decide(self, name: str) -> ConflictChoice:
+        choice = self._interaction.choose_workflow(name)
+        if choice is None:
+            raise _cancelled()
+        return choice
+
+
+def _require_consent(plan: UpdatePlan, options: UpdateOptions) -> None:
+    """Have code that nobody vouches for agreed to by a person or a flag."""
+    unvouched = consent_needed(plan.acquisition)
+    if unvouched and not (options.trust_code or options.person):
+        raise AnswerNeededError(
+            f"this bundle brings code that nobody vouches for: {', '.join(unvouched)}",
+            hint="look at it, then update with --trust-code",
+            subject=unvouched[0],
+        )
+
+
+def _cancelled() -> CancelledError:
+    return CancelledError("update cancelled; nothing was changed")

