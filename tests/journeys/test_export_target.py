@@ -80,6 +80,46 @@ def test_a_place_that_cannot_hold_it_is_named(
     assert not any(tmp_path.glob("**/*.part"))
 
 
+def test_a_pipe_or_device_is_never_replaced(desk: Desk) -> None:
+    os.mkfifo(desk.bundle)
+    ran = desk.export("--json", "--force")
+    [error] = ran.envelope["errors"]
+    assert ran.exit_code == 1
+    assert "is no regular file" in error["message"]
+    assert desk.bundle.is_fifo()
+    assert desk.left() == ["x.tar.gz"]
+
+
+@pytest.mark.parametrize(
+    ("output", "code", "said"),
+    [
+        ("~nobody-has-this-name/x.tar.gz", "storage", "is not there, or is no folder"),
+        ("x" * 300, "storage", "File name too long"),
+        ("{cec}/x.tar.gz", "storage", "lies among the files that are exported"),
+        ("{node}/x.tar.gz", "storage", "lies among the files that are exported"),
+    ],
+)
+def test_a_place_that_makes_no_sense_is_named(
+    desk: Desk, output: str, code: str, said: str
+) -> None:
+    place = output.format(cec=desk.cec, node=desk.node)
+    ran = desk.one.run("export", desk.name, "--output", place, "--json", folder=desk.out)
+    [error] = ran.envelope["errors"]
+    assert (ran.exit_code, error["code"]) == (1, code)
+    assert said in error["message"]
+    assert desk.left() == []
+
+
+@pytest.mark.parametrize("words", [("--workflows", ""), ("--workflows", " ,"), ("--inputs", "")])
+def test_an_empty_list_does_not_mean_everything(desk: Desk, words: tuple[str, str]) -> None:
+    assert desk.refused(*words)["code"] == "usage"
+
+
+def test_the_next_command_can_be_pasted(desk: Desk) -> None:
+    ran = desk.one.ok("export", desk.name, "--output", "my bundle.tar.gz", folder=desk.out)
+    assert "next: comfydock import 'my bundle.tar.gz'\n" in ran.err
+
+
 def test_a_full_disk_is_one_sentence_and_more_space_helps(desk: Desk) -> None:
     (desk.node / "noise.bin").write_bytes(os.urandom(3_000_000))
     words = ["export", desk.name, "--output", str(desk.bundle), "--json"]

@@ -116,6 +116,10 @@ def test_a_workflow_that_is_no_json_is_named(desk: Desk) -> None:
     desk.one.run("-e", desk.name, "commit", "-m", "broken too")
     error = desk.refused()
     assert "`broken` cannot be read as JSON" in error["message"]
+    ran = desk.export("--json", "--allow-issues")
+    assert ran.exit_code == 0, ran.out
+    assert desk.members()["workflows/broken.json"] == b'{"nodes": ['
+    assert [issue["workflow"] for issue in desk.manifest()["issues"]] == ["broken"]
 
 
 def _missing(node: Path) -> None:

@@ -94,6 +94,10 @@ def test_where_a_file_belongs_is_asked_for(one: Machine, town: Town) -> None:
     assert place.read_bytes() == tensor_file(UNSORTED)
     outside = one.run("model", "download", url, *words[:3], "../x.safetensors")
     assert outside.exit_code == 2
+    assert "a name with --name" in outside.err
+    outside = one.run("model", "download", url, "--category", "..")
+    assert outside.exit_code == 2
+    assert "a folder with --category" in outside.err
 
 
 def test_a_file_of_this_machine_is_taken_when_it_is_named(one: Machine, tmp_path: Path) -> None:
@@ -178,6 +182,8 @@ def test_a_source_is_pinned_and_compared(one: Machine, town: Town, tmp_path: Pat
     assert f"is another file than `{VAE}`" in other.err
     gone = one.run("model", "add-source", VAE, town.model_url("vae/gone.safetensors"))
     assert gone.exit_code == 1
+    page = one.run("model", "add-source", VAE, "https://civitai.com/models/1")
+    assert (page.exit_code, "modelVersionId" in page.err) == (1, True)
     away = f"http://127.0.0.1:9/{VAE}"
     kept = one.ok("model", "add-source", VAE, away)
     assert "not checked: " in kept.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -89,6 +90,26 @@ def test_what_is_known_of_a_model_is_shown(one: Machine, town: Town, tmp_path: P
     assert town.model_url(VAE) in data["sources"]
     status = one.ok("model", "index", "status", "--json").envelope["data"]
     assert (status["models"], status["with_digests"], status["with_source"]) == (3, 3, 1)
+
+
+@pytest.mark.parametrize("name", ["-dash.pt", "new\nline.pt", "it's ü.pt"])
+def test_what_is_said_to_be_typed_means_the_model(one: Machine, tmp_path: Path, name: str) -> None:
+    put(tmp_path / "library" / name, tensor_file(name))
+    one.ok("model", "index", "dir", str(tmp_path / "library"))
+    told = one.ok("model", "info", "--", name).out
+    command = next(line for line in told.splitlines() if "model verify" in line)
+    words = shlex.split(command.partition("comfydock ")[2])
+    assert "1 of 1 file whole" in one.ok(*words).out
+
+
+def test_of_many_models_some_are_named(one: Machine, tmp_path: Path) -> None:
+    for number in range(9):
+        put(tmp_path / f"library/vae/{number}.pt", tensor_file(str(number)))
+    one.ok("model", "index", "dir", str(tmp_path / "library"))
+    ran = one.run("model", "info", ".pt")
+    assert ran.exit_code == 2
+    assert "`vae/4.pt` and 4 more\n" in ran.err
+    assert "9 models" in one.ok(*shlex.split(ran.err.partition("hint: comfydock ")[2])).out
 
 
 def test_a_file_that_changed_behind_its_dates_is_named(one: Machine, tmp_path: Path) -> None:

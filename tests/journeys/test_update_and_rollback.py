@@ -171,7 +171,7 @@ def test_a_killed_update_goes_on_or_back(
     moment: tuple[str, str, int], receiver: Receiver, later: Path
 ) -> None:
     before, packages, first = receiver.state(), receiver.packages(), receiver.head()
-    words = ("update", "studio", str(later), *AGREED[:2], "--json-stream")
+    words = ("update", "studio", str(later), *AGREED[:3], "--json-stream")
     assert kill_after(receiver.one, words, moment)
     (row,) = receiver.one.ok("list", "--json").envelope["data"]["environments"]
     assert row["state"] == "updating"

@@ -11,7 +11,7 @@ from typing import Any
 from tests.journeys.machines import STYLE, UPSCALE, Machine, machine, save_workflow, workflow
 from tests.journeys.town import TWIN, Town, git, pack_files, write_files
 
-AGREED = ("--yes", "--trust-code", "--json")
+AGREED = ("--yes", "--trust-code", "--no-verify", "--json")
 FRESH = workflow([("UpscaleModelLoader", "twin.safetensors", "upscale_models")], ["ExtraDev"])
 STYLE_LATER = workflow([("VAELoader", "tiny-vae.safetensors", "vae")], ["MyDev", "SaveImage"])
 UPSCALE_LATER = workflow(

@@ -26,7 +26,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     (
         "update",
-        "Bring an environment up to such a file",
+        "Bring an environment up to date with such a file",
         "comfydock_cli.update_commands",
         "update_env",
         "Share",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,4 +62,5 @@ class CrashReporter:
     def _root(self) -> Path:
         # Said again here, because the workspace's own module may be what failed to load.
         chosen = self._environment.get("COMFYDOCK_HOME")
-        return user_path(chosen).absolute() if chosen else Path.home() / ".comfydock"
+        home = Path(os.path.expanduser(chosen or ""))  # noqa: PTH111 - Path's can raise
+        return home.absolute() if chosen else Path.home() / ".comfydock"

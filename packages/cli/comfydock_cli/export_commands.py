@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from shlex import quote
 
 from comfydock_core.domain.bundle import PROFILES
+from comfydock_core.errors import UsageError
 from comfydock_core.exporting.input_files import DEFAULT_BUDGET, input_budget
 from comfydock_core.services.export_service import ExportOptions, ExportService
 from comfydock_core.storage.user_paths import user_path
@@ -25,9 +27,7 @@ def export_env_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--allow-issues", action="store_true", help="export what is open too, and say so in it"
     )
-    parser.add_argument(
-        "--workflows", default="", metavar="A,B", help="only these, with what they need"
-    )
+    parser.add_argument("--workflows", metavar="A,B", help="only these, with what they need")
     parser.add_argument(
         "--profile",
         choices=PROFILES,
@@ -35,7 +35,7 @@ def export_env_arguments(parser: ArgumentParser) -> None:
         help="full: model files too; workflow-only: no node sources and inputs",
     )
     parser.add_argument(
-        "--inputs", default="", metavar="none|all|SIZE", help="input files; default: 25MB in all"
+        "--inputs", metavar="none|all|SIZE", help="input files; default: 25MB in all"
     )
     parser.add_argument(
         "--accept-finding",
@@ -57,9 +57,9 @@ def export_env(arguments: Namespace, context: Context) -> CommandResult:
     options = ExportOptions(
         overwrite=arguments.force,
         allow_issues=arguments.allow_issues,
-        workflows=tuple(name.strip() for name in arguments.workflows.split(",") if name.strip()),
+        workflows=_workflow_names(arguments.workflows),
         profile=arguments.profile,
-        inputs=input_budget(arguments.inputs) if arguments.inputs else DEFAULT_BUDGET,
+        inputs=DEFAULT_BUDGET if arguments.inputs is None else input_budget(arguments.inputs),
         accepted=frozenset(arguments.accept_finding),
     )
     result = ExportService(environment, workspace, interaction).export(
@@ -81,5 +81,16 @@ def export_env(arguments: Namespace, context: Context) -> CommandResult:
             "commits": list(result.commits),
         },
         text="\n".join(result_lines(result)),
-        next_command=f"comfydock import {result.path.name}",
+        next_command=f"comfydock import {quote(result.path.name)}",
     )
+
+
+def _workflow_names(text: str | None) -> tuple[str, ...]:
+    """Return the names between the commas; a list of none must not mean all of them."""
+    names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    if text is not None and not names:
+        raise UsageError(
+            "`--workflows` names no workflow",
+            hint="leave it out to export all of them, or see: comfydock workflow list",
+        )
+    return names

@@ -76,6 +76,7 @@ def import_options(arguments: Namespace, context: Context) -> ImportOptions:
         python_version=checked_python_version(arguments.python),
         # A dry run goes on without an answer, but that is no consent to ask strangers' hosts.
         ask_hosts=context.terminal.interactive or context.options.yes,
+        verify=not arguments.no_verify,
         trust_code=arguments.trust_code,
         person=context.terminal.interactive and not context.options.yes,
     )

@@ -37,6 +37,9 @@ def import_env_arguments(parser: ArgumentParser) -> None:
         help="a file, or https://...[#sha256=...]",
     )
     parser.add_argument("--name", default="", metavar="NAME", help="default: the sender's name")
+    parser.add_argument(
+        "--no-verify", action="store_true", help="do not start ComfyUI once at the end"
+    )
     parser.add_argument("--resume", default="", metavar="NAME", help="go on with a cut import")
     decision_arguments(parser)
     parser.add_argument("--torch-backend", default="", metavar="auto|cpu|cu...|rocm...|none")
@@ -60,7 +63,9 @@ def import_env(arguments: Namespace, context: Context) -> CommandResult:
         context.terminal.yes = True
     service = ImportService(context.workspace, TerminalImport(context, import_answers(arguments)))
     if arguments.resume:
-        return _finished(service.resume(arguments.resume), arguments, context)
+        return _finished(
+            service.resume(arguments.resume, verify=not arguments.no_verify), arguments, context
+        )
     if not arguments.bundle:
         raise UsageError("`comfydock import` needs `BUNDLE`", hint="comfydock import --help")
     bundle = arguments.bundle

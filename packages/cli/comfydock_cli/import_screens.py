@@ -114,13 +114,17 @@ def _numbered(steps: Sequence[str]) -> list[str]:
 
 
 def _workflow_lines(result: ImportResult) -> list[str]:
-    lines: list[str] = []
+    of_all = [issue for issue in result.issues if not issue.workflow]
+    lines = [f"  ✗ {escape_text(issue.sentence)}" for issue in of_all]
+    unproved = any(issue.kind == "comfyui" for issue in of_all)
     for name in result.workflows:
         issues = [issue for issue in result.issues if issue.workflow == name]
         shown = escape_text(f"{name}.json")
         if issues:
             lines.append(f"  ⚠ {shown} ({counted(len(issues), 'issue')})")
             lines += [f"      {escape_text(issue.sentence)}" for issue in issues]
+        elif unproved:
+            lines.append(f"  • {shown} (its files are here)")
         else:
             lines.append(f"  ✓ {shown} (all dependencies satisfied)")
     return lines

@@ -52,8 +52,9 @@ def _size(text: str) -> int:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= DownloadLimits().in_all:
-        raise ArgumentTypeError(f"`{text}` is no number from 1 to {DownloadLimits().in_all}")
+    most = DownloadLimits().in_all
+    if text not in map(str, range(1, most + 1)):
+        raise ArgumentTypeError(f"`{text[:20]}` is no number from 1 to {most}")
     return int(text)
 
 

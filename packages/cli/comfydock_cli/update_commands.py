@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
-from pathlib import Path
 
 from comfydock_core.domain.update import UpdatePlan, UpdateResult
-from comfydock_core.errors import NotFoundError, UsageError
+from comfydock_core.errors import UsageError
+from comfydock_core.importing.bundle_source import local_bundle
 from comfydock_core.importing.report import next_steps
 from comfydock_core.services.changing import interrupted_change, undo_interrupted
 from comfydock_core.services.rollback_service import RollbackService
@@ -40,23 +40,25 @@ def update_env_arguments(parser: ArgumentParser) -> None:
         "--trust-code", action="store_true", help="agree to code that nobody vouches for"
     )
     parser.add_argument("--dry-run", action="store_true", help="show the plan and stop")
+    parser.add_argument("--no-verify", action="store_true", help="do not start ComfyUI afterwards")
 
 
 def update_env(arguments: Namespace, context: Context) -> CommandResult:
     """Look, plan as a difference, ask, execute, and say what is true."""
     service = UpdateService(context.workspace, TerminalChange(context))
     if arguments.resume:
-        return _told(service.resume(arguments.resume), "update", context)
+        return _told(
+            service.resume(arguments.resume, verify=not arguments.no_verify), "update", context
+        )
     if not arguments.bundle:
         raise UsageError("`comfydock update` needs `ENV BUNDLE`", hint="comfydock update --help")
-    bundle = Path(arguments.bundle).expanduser()
-    if not bundle.is_file():
-        raise NotFoundError(f"`{bundle}` is no file", subject=str(bundle))
+    bundle = local_bundle(context.workspace, arguments.bundle)
     options = UpdateOptions(
         models=arguments.models,
         workflows_conflict=arguments.workflows_conflict,
         trust_code=arguments.trust_code,
         person=context.terminal.interactive and not context.options.yes,
+        verify=not arguments.no_verify,
     )
     if arguments.dry_run:
         return _planned(service.plan_update(arguments.environment, bundle, options))
@@ -70,6 +72,7 @@ def roll_back_env_arguments(parser: ArgumentParser) -> None:
         "commit", nargs="?", default="", metavar="COMMIT", help="default: the one before the last"
     )
     parser.add_argument("--dry-run", action="store_true", help="show the plan and stop")
+    parser.add_argument("--no-verify", action="store_true", help="do not start ComfyUI afterwards")
 
 
 def roll_back_env(arguments: Namespace, context: Context) -> CommandResult:
@@ -89,7 +92,8 @@ def roll_back_env(arguments: Namespace, context: Context) -> CommandResult:
         )
     if arguments.dry_run:
         return _planned(service.plan_rollback(environment.name, arguments.commit))
-    return _told(service.roll_back(environment.name, arguments.commit), "rollback", context)
+    outcome = service.roll_back(environment.name, arguments.commit, verify=not arguments.no_verify)
+    return _told(outcome, "rollback", context)
 
 
 def _planned(plan: UpdatePlan) -> CommandResult:

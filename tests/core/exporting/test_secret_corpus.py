@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from comfydock_core.domain.secret_search import url_secrets
 from comfydock_core.exporting.secrets import scan_file
 from comfydock_core.exporting.workflow_secrets import scan_workflow
 
+from tests.core.domain.containers import png
 from tests.core.exporting.secret_corpus import OWNER, Planted, hexed, mixed, planted_files
 
 CORPUS = planted_files()
@@ -193,3 +195,21 @@ def test_no_text_takes_long(unit: bytes) -> None:
     started = time.process_time()
     list(scan_file("a.txt", text, Owner(home="/home/a/b", user_name="aaa")))
     assert time.process_time() - started < 1.5
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        (b"zTXt", b"Comment\0\0" + zlib.compress(TOKEN.encode())),
+        (b"iTXt", b"parameters\0\1\0\0\0" + zlib.compress(TOKEN.encode())),
+        (b"tEXt", b"note\0api_key: " + KEY.encode()),
+        (
+            b"tEXt",
+            b'prompt\0{"1": {"class_type": "A", "inputs": {"api_key": "%s"}}}' % KEY.encode(),
+        ),
+    ],
+)
+def test_all_texts_of_a_picture_are_searched(chunk: tuple[bytes, bytes]) -> None:
+    clean = (b"tEXt", b'workflow\0{"nodes": []}')
+    findings = found("a/example.png", png(clean, chunk))
+    assert [each.severity for each in findings] == ["secret"]

@@ -37,7 +37,7 @@ from tests.core.importing.summaries import NAME, aggregate, summary
 from tests.core.workspace.workspaces import workspace_at
 
 URL = "https://h.org/x"
-BIG, STYLE, ALIKE = (str(number) * 16 for number in range(1, 4))
+BIG, STYLE, ALIKE = (str(number) * 32 for number in range(1, 4))
 NODES = {
     "reg": NodeInfo(name="reg", source="registry", version="1", sha256="5" * 64),
     "other": NodeInfo(name="other", source="registry", version="1"),

@@ -55,6 +55,7 @@ SAID: tuple[tuple[dict[str, str], int | None, str, str], ...] = (
     ({"Content-Disposition": "inline; filename*=UTF-8''m%20%C3%A9.sft"}, len(DATA), "", "m é.sft"),
     ({"Content-Disposition": 'a; filename="../../m.sft"'}, len(DATA), "", "m.sft"),
     ({"Content-Disposition": "a; filename*=no-such'x'%ff%00"}, len(DATA), "", "a b.bin"),
+    ({"Content-Disposition": "a; filename*=idna''%ff.bin"}, len(DATA), "", "a b.bin"),
     ({"Content-Disposition": "attachment"}, len(DATA), "", "a b.bin"),
     ({"X-Linked-Etag": f'"{SHA256}"', "X-Linked-Size": "7"}, 7, SHA256, "a b.bin"),
 )

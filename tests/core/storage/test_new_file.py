@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,13 @@ def test_a_link_is_in_the_way_and_can_be_replaced(tmp_path: Path) -> None:
         part.write_bytes(b"whole")
     assert not target.is_symlink()
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_a_pipe_or_device_is_never_replaced(tmp_path: Path, replace: bool) -> None:
+    target = tmp_path / "pipe"
+    os.mkfifo(target)
+    with pytest.raises(StorageError), new_file(target, replace=replace):
+        pytest.fail("the block must not begin")
+    assert target.is_fifo()
+    assert list(tmp_path.iterdir()) == [target]

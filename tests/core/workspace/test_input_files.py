@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from comfydock_core.errors import StorageError, WorkflowError
+from comfydock_core.errors import StorageError
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.input_files import (
     PlacedInputs,
@@ -52,10 +52,11 @@ def test_what_committed_workflows_load(workspace: Workspace, environment: Enviro
     assert [(each.workflow, each.name) for each in found] == [("a", "a.png"), ("sub/b", "b.obj")]
 
 
-def test_a_workflow_that_is_none_is_named(workspace: Workspace, environment: Environment) -> None:
+def test_a_workflow_that_is_none_loads_nothing(
+    workspace: Workspace, environment: Environment
+) -> None:
     write_files(environment.workflows_cec_path, {"a.json": "[]"})
-    with pytest.raises(WorkflowError, match="`a`"):
-        loaded_inputs(workspace, environment, ["a"])
+    assert loaded_inputs(workspace, environment, ["a"]) == ()
 
 
 def test_only_files_below_the_input_folder_are_there(

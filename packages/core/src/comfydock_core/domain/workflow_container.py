@@ -31,9 +31,10 @@ def embedded_workflow(data: bytes, name: str) -> bytes:
     The UI form is preferred to the API form; what is in neither kind of file comes back as it is.
     Raises WorkflowError, naming ``name``, for a picture or video without a workflow.
     """
-    texts = _texts(data)
-    if texts is None:
+    carried = _texts(data)
+    if carried is None:
         return data
+    texts = _first_of_each(carried)
     found = next(filter(None, _unfolded(texts)), "")
     if found:
         return found.encode("utf-8", "surrogatepass")
@@ -44,16 +45,23 @@ def embedded_workflow(data: bytes, name: str) -> bytes:
     )
 
 
-def _texts(data: bytes) -> Mapping[str, str] | None:
-    """Return the texts of a container by lower-case name, None for what is none."""
+def embedded_texts(data: bytes) -> Iterator[str]:
+    """Yield the texts that a picture or video carries; of a PNG those of other programs too."""
+    for _, text in _texts(data, every=True) or ():
+        if len(text) <= LARGEST_TEXT:
+            yield text
+
+
+def _texts(data: bytes, *, every: bool = False) -> Iterator[tuple[str, str]] | None:
+    """Return the texts of a container with their names, None for what is none."""
     if data.startswith(_PNG):
-        return _first_of_each(_png_texts(data))
+        return _png_texts(data, every)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return _first_of_each(_webp_texts(data))
+        return _webp_texts(data)
     if data[4:8] == b"ftyp":
-        return _first_of_each(mp4_texts(data))
+        return mp4_texts(data)
     if data.startswith(_EBML):
-        return _first_of_each(webm_texts(data))
+        return webm_texts(data)
     return None
 
 
@@ -82,7 +90,7 @@ def _object(text: str) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _png_texts(data: bytes) -> Iterator[tuple[str, str]]:
+def _png_texts(data: bytes, every: bool) -> Iterator[tuple[str, str]]:
     position = len(_PNG)
     for _ in range(_MOST_CHUNKS):
         length = int.from_bytes(data[position : position + 4], "big")
@@ -91,14 +99,14 @@ def _png_texts(data: bytes) -> Iterator[tuple[str, str]]:
         if len(kind) < 4 or kind == b"IEND":
             return
         if kind in (b"tEXt", b"zTXt", b"iTXt"):
-            yield from _png_text(kind, data[body : body + length])
+            yield from _png_text(kind, data[body : body + length], every)
         position = body + length + 4
 
 
-def _png_text(kind: bytes, chunk: bytes) -> Iterator[tuple[str, str]]:
+def _png_text(kind: bytes, chunk: bytes, every: bool) -> Iterator[tuple[str, str]]:
     keyword, _, rest = chunk.partition(b"\0")
     name = keyword.decode("latin-1")
-    if name.lower() not in (*_WANTED, _COMMENT):
+    if not every and name.lower() not in (*_WANTED, _COMMENT):
         return
     packed = kind == b"zTXt"
     if packed:

@@ -12,7 +12,7 @@ from itertools import chain
 
 from comfydock_core.domain.secret_findings import Finding, Owner, Trace, finding
 from comfydock_core.domain.secret_search import TextKind, binary_traces, text_traces
-from comfydock_core.domain.workflow_container import embedded_workflow
+from comfydock_core.domain.workflow_container import embedded_texts
 from comfydock_core.errors import WorkflowError
 from comfydock_core.exporting.workflow_secrets import scan_workflow
 
@@ -108,10 +108,16 @@ def _by_slices(data: bytes, search: Callable[[bytes], Iterator[Trace]]) -> Itera
 
 
 def _scan_container(place: str, data: bytes, owner: Owner) -> Iterator[Finding]:
-    try:
-        workflow = embedded_workflow(data, place)
-        if workflow is not data:
-            yield from scan_workflow(place, workflow, owner)
-    except WorkflowError:
-        # A picture without a workflow is what most pictures are.
-        return
+    """Search all texts inside: they may be packed, and each form of a workflow tells more."""
+    seen: set[str] = set()
+    for text in embedded_texts(data):
+        content = text.encode("utf-8", "surrogatepass")
+        try:
+            found = list(scan_workflow(place, content, owner))
+        except WorkflowError:
+            kind = TextKind(bare=True, random=False)
+            found = [finding(trace, place, 0) for trace in text_traces(content, owner, kind)]
+        for each in found:
+            if each.identity not in seen:
+                seen.add(each.identity)
+                yield each

@@ -8,6 +8,7 @@ the same command again goes on with it.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

@@ -224,7 +224,7 @@ def _existing(aggregate: ModelAggregate, local: LocalModels) -> ModelAcquisition
         "existing",
         substitute=here or local.probable[aggregate.key],
         target_path="" if model_path_problem(target) else target,
-        reason="" if here else "same name and size; the bundle has no digest to compare",
+        reason="" if here else "it looks the same; the bundle has no digest to compare",
     )
 
 

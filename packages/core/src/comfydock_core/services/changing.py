@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from comfydock_core.domain.requirements import wants_torch
 from comfydock_core.domain.update import ConflictChoice, UpdatePlan, UpdateResult
 from comfydock_core.errors import CancelledError, NotReadyError
+from comfydock_core.importing.bundle_source import forget_fetched
 from comfydock_core.importing.execution import check_bundle_folder
 from comfydock_core.importing.report import Outcomes, make_result
 from comfydock_core.importing.update_execution import UpdateExecution
@@ -14,6 +16,7 @@ from comfydock_core.importing.update_steps import ChangingWork
 from comfydock_core.importing.verification import find_issues
 from comfydock_core.storage.durable_files import remove_folder, storage_errors
 from comfydock_core.workspace import workflows
+from comfydock_core.workspace.comfyui_proof import prove
 from comfydock_core.workspace.environment import Environment, History
 from comfydock_core.workspace.journal import Journal, close_journal, journal_of, write_journal
 from comfydock_core.workspace.node_swap import keep_own_files
@@ -58,10 +61,13 @@ def nothing_to_do(workspace: Workspace, plan: UpdatePlan) -> UpdateResult:
     return UpdateResult(plan=plan, result=result, before=head, after=head)
 
 
-def begin_change(workspace: Workspace, plan: UpdatePlan, made: Path) -> UpdateResult:
+def begin_change(
+    workspace: Workspace, plan: UpdatePlan, made: Path, *, verify: bool = True
+) -> UpdateResult:
     """Commit what is not committed, then start; from here on a killed run can be resumed.
 
     ``made`` is a folder on the environments' disk that has the files to go to in ``bundle``.
+    ``verify`` starts ComfyUI once afterwards.
     """
     environment = workspace.environment(plan.environment)
     with workspace.lock(plan.environment):
@@ -74,10 +80,10 @@ def begin_change(workspace: Workspace, plan: UpdatePlan, made: Path) -> UpdateRe
         UpdateFolder.of(environment).begin(environment, made, _trash(workspace))
         journal = Journal(work="update", archive=plan.archive, update=plan, before=history.head())
         write_journal(environment.path, journal)
-        return _execute(workspace, environment, journal, plan)
+        return _execute(workspace, environment, journal, plan, verify)
 
 
-def resume_change(workspace: Workspace, name: str) -> UpdateResult:
+def resume_change(workspace: Workspace, name: str, *, verify: bool = True) -> UpdateResult:
     """Go on with what was interrupted; CancelledError where it was on its way back."""
     environment = workspace.environment(name)
     with workspace.lock(name):
@@ -93,7 +99,7 @@ def resume_change(workspace: Workspace, name: str) -> UpdateResult:
                 subject=name,
             )
         check_bundle_folder(UpdateFolder.of(environment).bundle)
-        return _execute(workspace, environment, journal, plan)
+        return _execute(workspace, environment, journal, plan, verify)
 
 
 def undo_interrupted(workspace: Workspace, name: str) -> UpdatePlan:
@@ -118,12 +124,21 @@ def _interrupted(environment: Environment) -> tuple[Journal, UpdatePlan]:
 
 
 def _execute(
-    workspace: Workspace, environment: Environment, journal: Journal, plan: UpdatePlan
+    workspace: Workspace,
+    environment: Environment,
+    journal: Journal,
+    plan: UpdatePlan,
+    verify: bool,
 ) -> UpdateResult:
     work = _work(workspace, environment, plan)
     with workspace.reporter.log_to(workspace.log_path(environment.name)):
         outcomes = UpdateExecution(work, journal).run()
-        issues = find_issues(workspace, environment, plan.acquisition)
+        acquired = plan.acquisition
+        can_start = acquired.torch_backend != "none" or not wants_torch(
+            acquired.manifest.requirements
+        )
+        proof = prove(workspace, environment) if verify and can_start else None
+        issues = find_issues(workspace, environment, acquired, proof)
     kept = keep_own_files(
         workspace.tools.git,
         work.folder.outgoing,
@@ -132,6 +147,8 @@ def _execute(
         work.trash,
     )
     close_journal(environment.path)
+    if plan.archive:
+        forget_fetched(workspace, Path(plan.archive))
     with storage_errors(work.folder.path):
         remove_folder(work.folder.path, work.trash)
     return UpdateResult(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,7 +98,7 @@ class ExportService:
         """
         chosen = options or ExportOptions()
         contents_of(chosen.profile)
-        target = _target(output_path, self._environment.name, chosen.overwrite)
+        target = _target(output_path, self._environment, chosen.overwrite)
         if not interactive:
             self._interaction = Unattended()
         with self._workspace.lock(self._environment.name):
@@ -287,22 +288,38 @@ class ExportService:
         return tuple(finding for finding in found if finding.severity == "private")
 
 
-def _target(chosen: Path | None, environment: str, overwrite: bool) -> Path:
+def _target(chosen: Path | None, environment: Environment, overwrite: bool) -> Path:
     """Return where the bundle goes; refuse a name that is taken before any work is done."""
-    target = chosen or free_name(Path.cwd(), environment)
-    if target.is_dir():
+    name = environment.name
+    target = chosen or free_name(Path.cwd(), name)
+    with storage_errors(target):
+        is_folder, is_taken = target.is_dir(), target.exists()
+    if is_folder:
         raise StorageError(
             f"`{target}` is a folder",
-            hint=f"name the file in it: --output {quote(str(free_name(target, environment)))}",
+            hint=f"name the file in it: --output {quote(str(free_name(target, name)))}",
             subject=str(target),
         )
-    if target.exists() and not overwrite:
+    _require_outside(target, environment)
+    if is_taken and not overwrite:
         raise StorageError(
             f"`{target}` is already there and is not overwritten",
             hint="choose another name with --output, or add --force",
             subject=str(target),
         )
     return target
+
+
+def _require_outside(target: Path, environment: Environment) -> None:
+    """Refuse a place whose files the next commit or export would take in."""
+    place = os.path.realpath(target)
+    for folder in (environment.cec_path, environment.custom_nodes_path):
+        if Path(place).is_relative_to(os.path.realpath(folder)):
+            raise StorageError(
+                f"`{target}` lies among the files that are exported",
+                hint="choose a place outside the environment with --output",
+                subject=str(target),
+            )
 
 
 def _open_issues(

@@ -16,6 +16,7 @@ from comfydock_core.domain.names import (
     is_environment_name,
 )
 from comfydock_core.domain.plan_text import PlanLine
+from comfydock_core.domain.requirements import wants_torch
 from comfydock_core.errors import ManifestError, NotReadyError, StorageError
 from comfydock_core.importing.before_the_plan import MachineFacts, look_ahead
 from comfydock_core.importing.bundle_reader import read_bundle
@@ -34,6 +35,7 @@ from comfydock_core.interaction import (
 from comfydock_core.services.import_deciding import ImportDeciding, cancelled
 from comfydock_core.storage.durable_files import staging_folder, storage_errors
 from comfydock_core.storage.machine import ThisMachine
+from comfydock_core.workspace.comfyui_proof import prove
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.journal import Journal, close_journal, journal_of, write_journal
 from comfydock_core.workspace.workspace import Workspace
@@ -48,7 +50,7 @@ class ImportOptions:
     ``lines`` decide about single nodes and models; ``plan_text`` (``domain/plan_text.py``) decides
     about all of them, and nothing else counts then.
     ``python_version`` replaces the bundle's. ``ask_hosts`` has the plan held against what its hosts
-    say, once the summary that names them is confirmed.
+    say, once the summary that names them is confirmed. ``verify`` starts ComfyUI once at the end.
     ``trust_code`` consents to code that neither a digest nor a registry vouches for;
     ``person`` says that whoever confirms the plan sees that code listed.
     """
@@ -60,6 +62,7 @@ class ImportOptions:
     torch_backend: str = ""
     python_version: str = ""
     ask_hosts: bool = True
+    verify: bool = True
     trust_code: bool = False
     person: bool = False
 
@@ -105,7 +108,7 @@ class ImportService:
         with staging_folder(self._workspace.staging_path, "import-") as staging:
             opened = self._open(archive, staging / _UNPACKED)
             if interrupted := self._interrupted(opened.digest, env_name):
-                return self.resume(interrupted, archive)
+                return self.resume(interrupted, archive, chosen.verify)
             plan = self._deciding(opened, env_name, chosen).agreed_plan()
             journal = Journal(
                 work="import",
@@ -114,7 +117,7 @@ class ImportService:
                 requested=env_name or opened.bundle.environment_name,
                 plan=plan,
             )
-            return self._begin(plan, journal, staging)
+            return self._begin(journal, plan, staging, chosen.verify)
 
     def plan_import(
         self, bundle_path: Path | str, env_name: str = "", options: ImportOptions | None = None
@@ -130,10 +133,11 @@ class ImportService:
         default = self._workspace.settings.hosts.comfyui_repository
         return open_contents(read_bundle(bundle_path, unpacked), default)
 
-    def resume(self, name: str, archive: Path | None = None) -> ImportResult:
+    def resume(self, name: str, archive: Path | None = None, verify: bool = True) -> ImportResult:
         """Go on with an interrupted import; what its plan says was agreed to already.
 
-        ``archive`` is where its bundle lies now, if that is not where it lay.
+        ``archive`` is where its bundle lies now, if that is not where it lay. ``verify`` starts
+        ComfyUI once at the end.
         """
         environment = self._workspace.environment(name)
         with self._workspace.lock(name):
@@ -144,7 +148,7 @@ class ImportService:
                 )
             check_bundle_folder(environment.path / _UNPACKED)
             moved = replace(journal, archive=str(archive.absolute())) if archive else journal
-            return self._execute(environment, moved, journal.plan)
+            return self._execute(environment, moved, journal.plan, verify)
 
     def _interrupted(self, digest: str, wanted: str) -> str:
         """Return the environment in which an import of the same contents was cut short."""
@@ -175,7 +179,9 @@ class ImportService:
             self._workspace, self._interaction, options, summary, self._models, look
         )
 
-    def _begin(self, plan: ImportPlan, journal: Journal, staging: Path) -> ImportResult:
+    def _begin(
+        self, journal: Journal, plan: ImportPlan, staging: Path, verify: bool
+    ) -> ImportResult:
         """Take the environment's name and start; from here on a killed run can be resumed.
 
         The folder appears at once, by rename, with the unpacked bundle and the journal in it.
@@ -191,10 +197,10 @@ class ImportService:
             write_journal(begun, journal)
             with storage_errors(environment.path):
                 begun.rename(environment.path)
-            return self._execute(environment, journal, plan)
+            return self._execute(environment, journal, plan, verify)
 
     def _execute(
-        self, environment: Environment, journal: Journal, plan: ImportPlan
+        self, environment: Environment, journal: Journal, plan: ImportPlan, verify: bool
     ) -> ImportResult:
         work = Work(
             workspace=self._workspace,
@@ -204,7 +210,9 @@ class ImportService:
         )
         with self._workspace.reporter.log_to(self._workspace.log_path(environment.name)):
             outcomes = Execution(work, journal, self._interaction.after_failures).run()
-            issues = find_issues(self._workspace, environment, plan)
+            can_start = plan.torch_backend != "none" or not wants_torch(plan.manifest.requirements)
+            proof = prove(self._workspace, environment) if verify and can_start else None
+            issues = find_issues(self._workspace, environment, plan, proof)
         result = make_result(plan, outcomes, issues)
         close_journal(environment.path)
         forget_fetched(self._workspace, Path(journal.archive))

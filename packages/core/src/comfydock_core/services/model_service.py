@@ -85,8 +85,11 @@ class ModelService:
             )
         target = f"{folder}/{name}"
         if problem := model_path_problem(target):
+            wrong = "a folder with --category" if model_path_problem(f"{folder}/x.pt") else ""
             raise UsageError(
-                f"`{target}` {problem}", hint="give it a name with --name", subject=target
+                f"`{target}` {problem}",
+                hint=f"give it {wrong or 'a name with --name'}",
+                subject=target,
             )
         return WantedModel(
             filename=name,

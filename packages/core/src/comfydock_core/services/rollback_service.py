@@ -45,7 +45,7 @@ class RollbackService:
         self._workspace = workspace
         self._interaction: ChangeInteraction = interaction or UnattendedChange()
 
-    def roll_back(self, name: str, commit: str = "") -> UpdateResult:
+    def roll_back(self, name: str, commit: str = "", *, verify: bool = True) -> UpdateResult:
         """Make an environment what ``commit`` says, by default the one before the last.
 
         NotFoundError where there is no such state, CancelledError when the answer is no.
@@ -57,7 +57,7 @@ class RollbackService:
                 return nothing_to_do(self._workspace, plan)
             if not self._interaction.confirm_change(plan):
                 raise CancelledError("rollback cancelled; nothing was changed")
-            return begin_change(self._workspace, plan, made)
+            return begin_change(self._workspace, plan, made, verify=verify)
 
     def plan_rollback(self, name: str, commit: str = "") -> UpdatePlan:
         """Return the plan that ``roll_back`` would execute, and execute nothing."""

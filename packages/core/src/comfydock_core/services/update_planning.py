@@ -51,13 +51,14 @@ class UpdateOptions:
     """What the caller decided beforehand.
 
     ``workflows_conflict`` decides about workflows that both sides changed; None asks.
-    ``trust_code`` and ``person`` are those of an import.
+    ``trust_code``, ``person`` and ``verify`` are those of an import.
     """
 
     models: ModelStrategy = "all"
     workflows_conflict: ConflictChoice | None = None
     trust_code: bool = False
     person: bool = False
+    verify: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

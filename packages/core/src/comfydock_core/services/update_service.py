@@ -45,14 +45,14 @@ class UpdateService:
             opened = self._open(bundle_path, made / "bundle")
             interrupted = interrupted_change(self._workspace.environment(name))
             if interrupted and interrupted.acquisition.bundle == opened.digest:
-                return self.resume(name)
+                return self.resume(name, verify=chosen.verify)
             plan = self._plan(name, bundle_path, opened, made / "bundle", chosen)
             if plan.is_noop:
                 return nothing_to_do(self._workspace, plan)
             _require_consent(plan, chosen)
             if not self._interaction.confirm_change(plan):
                 raise _cancelled()
-            return begin_change(self._workspace, plan, made)
+            return begin_change(self._workspace, plan, made, verify=chosen.verify)
 
     def plan_update(
         self, name: str, bundle_path: Path, options: UpdateOptions | None = None
@@ -63,9 +63,9 @@ class UpdateService:
             opened = self._open(bundle_path, unpacked)
             return self._plan(name, bundle_path, opened, unpacked, options or UpdateOptions())
 
-    def resume(self, name: str) -> UpdateResult:
+    def resume(self, name: str, *, verify: bool = True) -> UpdateResult:
         """Go on with an interrupted update or rollback; it was agreed to already."""
-        return resume_change(self._workspace, name)
+        return resume_change(self._workspace, name, verify=verify)
 
     def _open(self, bundle_path: Path, unpacked: Path) -> OpenedBundle:
         unpacked.mkdir(mode=0o700, parents=True)

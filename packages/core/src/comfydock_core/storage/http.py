@@ -101,18 +101,25 @@ class HttpStream:
         """
         parts = []
         with watched(self.abort, self._patience, lambda: self._received) as watch:
-            while data := self.read_some(_SMALL_BODY):
-                parts.append(data)
-                if self._received > limit:
-                    raise NetworkError(
-                        f"`{self.answer.service}` answered with more than {limit} bytes",
-                        hint="that is no answer to this question: check hosts in config.toml",
-                        subject=redact(self.answer.url),
-                    )
+            try:
+                while data := self.read_some(_SMALL_BODY):
+                    parts.append(data)
+                    self._require_limit(limit)
+            except BodyCutError:
+                if not watch.is_late:
+                    raise
         if watch.is_late:
             # Without a stated length the end that was forced looks like the true one.
-            raise cut_error(self.route, TimeoutError("timed out"), self._received)
+            raise cut_error(self.route, NoAnswerInTime("timed out"), self._received)
         return b"".join(parts)
+
+    def _require_limit(self, limit: int) -> None:
+        if self._received > limit:
+            raise NetworkError(
+                f"`{self.answer.service}` answered with more than {limit} bytes",
+                hint="that is no answer to this question: check hosts in config.toml",
+                subject=redact(self.answer.url),
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

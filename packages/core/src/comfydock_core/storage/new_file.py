@@ -21,7 +21,8 @@ def new_file(target: Path, *, replace: bool) -> Iterator[Path]:
     """Give the block a path beside ``target`` to create and fill; then make it ``target``.
 
     Unless ``replace`` is set, a ``target`` that exists, also one that appears meanwhile, is a
-    StorageError and stays as it is; a device or a pipe always does. When the block fails, nothing is left. OSErrors pass.
+    StorageError and stays as it is; a device or a pipe always does. When the block fails, nothing
+    is left. OSErrors pass.
     """
     if not replace and os.path.lexists(target):
         raise _in_the_way(target)
