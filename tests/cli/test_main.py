@@ -142,3 +142,14 @@ def test_ctrl_c_is_a_sentence_and_130() -> None:
     assert code == 130
     assert "`comfydock wait` was interrupted" in shown
     assert "Traceback" not in shown
+
+
+def test_ctrl_c_while_it_loads_is_a_sentence_and_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("comfydock_cli.dispatch.run_command_line", interrupted)
+    assert main(["fail"], COMMANDS) == 130
+    assert "was interrupted" in capsys.readouterr().err

@@ -127,8 +127,6 @@ SHAPES: dict[str, Honest] = {
     "of a later format": _odd(tell(format_version=7), "has format 7"),
     "of a later comfydock": _odd(tell(comfydock_version="99.0"), "newer comfydock"),
     "of an unknown comfydock": _odd(tell(comfydock_version="\x1b[2J"), "unknown comfydock"),
-        tell(comfydock_version="\x1b[2J"), "unknown comfydock"
-    ),
     "keys that nobody knows": _odd(both(tell(more={"a": [1]}), append(PROJECT, "\n[more]\na=1\n"))),
     "as tar writes it": _archive(_spelled_otherwise),
     "with a name in the gzip header": _archive(

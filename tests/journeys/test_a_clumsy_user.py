@@ -15,6 +15,8 @@ WRONG: dict[str, tuple[tuple[str, ...], int, str]] = {
     "no Python": (("create", "x", "--python", "abc"), 2, "no version of Python"),
     "no backend": (("create", "x", "--torch-backend", "cuda"), 2, "no torch backend"),
     "no folder of models": (("model", "index", "dir", ""), 2, "no folder"),
+    "too long a name of a folder": (("model", "index", "dir", "x" * 60_000), 2, "is no folder"),
+    "too long a name of a file": (("model", "index", "dir", "x" * 9000 + ".yaml"), 2, "no folder"),
     "bytes that are no text": (("model", "find", "\udcff"), 0, ""),
     "a longer text than any path": (("model", "find", "x" * 60_000), 0, ""),
     "a model whose name is no text": (("model", "info", "vae/\udcff.pt"), 2, "no model"),
@@ -50,6 +52,12 @@ def refused(ran_by: Machine, words: tuple[str, ...], exit_code: int, named: str)
 @pytest.mark.parametrize("what", WRONG)
 def test_wrong_words(what: str, one: Machine) -> None:
     refused(one, *WRONG[what])
+
+
+def test_a_folder_whose_name_is_no_text_is_refused(one: Machine) -> None:
+    folder = f"{one.home.parent}/caf\udce9"
+    Path(folder).mkdir()
+    refused(one, ("model", "index", "dir", folder), 2, "is not UTF-8")
 
 
 def test_wrong_nodes(one: Machine) -> None:

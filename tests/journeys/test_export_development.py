@@ -114,3 +114,15 @@ def test_a_profile_without_sources_says_what_stays_behind(desk: Desk) -> None:
     assert ran.exit_code == 0
     assert "node my-dev stays behind" in ran.envelope["data"]["warnings"]
     assert not any(name.startswith("dev_nodes/") for name in desk.members())
+
+
+def test_a_file_that_no_bundle_can_hold_is_named_with_what_to_do(desk: Desk) -> None:
+    for name in ("CON.txt", "a:b", "e\u0301.txt"):
+        (desk.node / name).write_text("")
+        error = desk.refused()
+        assert f"member `dev_nodes/my-dev/{name}` " in error["message"]
+        assert error["hint"] == "rename or shorten it, or list it in the node's .gitignore"
+        (desk.node / ".gitignore").write_text(f"{name}\n")
+        assert desk.export("--force").exit_code == 0
+        desk.bundle.unlink()
+        (desk.node / name).unlink()

@@ -87,7 +87,7 @@ def test_the_prompt_of_a_saved_workflow(name: str, expected: dict[str, Any]) -> 
     assert without_titles(prompt) == expected
 
 
-@pytest.mark.parametrize("workflow", SAVED.values(), ids=SAVED.keys())
+@pytest.mark.parametrize("workflow", [SAVED[name] for name in PROMPTS], ids=PROMPTS.keys())
 def test_what_is_said_of_the_upscalers_of_a_workflow(workflow: SavedWorkflow) -> None:
     loaders = [
         n for n in PROMPTS[workflow.name].values() if n["class_type"] == "UpscaleModelLoader"

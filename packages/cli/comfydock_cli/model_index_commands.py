@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 
-from comfydock_core.domain.untrusted import escape_text
-from comfydock_core.errors import NotFoundError
+from comfydock_core.domain.untrusted import escape_text, is_text
+from comfydock_core.errors import NotFoundError, UsageError
 from comfydock_core.storage.extra_model_paths import is_extra_model_paths
 from comfydock_core.storage.user_paths import user_path
 from comfydock_core.workspace.workspace import Workspace
@@ -29,10 +30,17 @@ def set_models_directory(arguments: Namespace, context: Context) -> CommandResul
     """Add a folder to the library and index it."""
     workspace = context.workspace
     folder = user_path(arguments.folder)
-    if not arguments.folder or not (folder.is_dir() or is_extra_model_paths(folder)):
+    is_folder = os.path.isdir(folder)  # noqa: PTH112 - Path's raises for too long a name
+    if not arguments.folder or not (is_folder or is_extra_model_paths(folder)):
         raise NotFoundError(
             f"`{arguments.folder}` is no folder",
             hint="comfydock model index dir ~/ComfyUI/models",
+            subject=arguments.folder,
+        )
+    if not is_text(str(folder.absolute())):
+        raise UsageError(
+            f"`{arguments.folder}` has a name that is not UTF-8, which config.toml cannot hold",
+            hint="rename the folder, or name a link to it",
             subject=arguments.folder,
         )
     added = workspace.add_models_directory(folder)

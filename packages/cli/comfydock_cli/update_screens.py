@@ -16,22 +16,20 @@ from comfydock_cli.measures import counted, size_text
 
 def change_lines(plan: UpdatePlan) -> list[str]:
     """Draw everything that an update or rollback will do."""
-    from_bundle = plan.kind == "update"
-    where = (
-        f"from bundle {plan.acquisition.bundle[:12]}" if from_bundle else f"to {plan.commit[:7]}"
-    )
-    word = "Update" if from_bundle else "Rollback"
+    title = f"Rollback of {plan.environment} to {plan.commit[:7]}"
+    if plan.kind == "update":
+        title = f"Update of {plan.environment} from bundle {plan.acquisition.bundle[:12]}"
+    code = plan.acquisition.code
     return [
-        f"🔄 {word} of {plan.environment} {where}:",
+        f"🔄 {title}:",
         "",
         *_difference_lines(plan.difference),
         *_again_lines(plan),
         *_workflow_lines(plan.workflows),
-        *(f"  = node {name} stays as you have it" for name in plan.nodes_kept),
+        *(f"  = node {escape_text(name)} stays as you have it" for name in plan.nodes_kept),
         *_model_lines(plan),
-        "",
-        *(code_lines(plan.acquisition.code) if plan.acquisition.code else []),
-        *(["What is not committed yet is committed first."] if plan.uncommitted else []),
+        *(["", *code_lines(code)[:-1]] if code else []),
+        *(["", "What is not committed yet is committed first."] if plan.uncommitted else []),
         *(f"⚠ {escape_text(warning)}" for warning in plan.acquisition.warnings),
     ]
 
@@ -102,7 +100,8 @@ def changed_lines(outcome: UpdateResult, log: str) -> list[str]:
     ]
     for issue in result.issues:
         mark = "✗" if issue.blocking else "⚠"
-        lines.append(f"  {mark} {escape_text(f'{issue.workflow}: {issue.sentence}')}")
+        where = f"{issue.workflow}: " if issue.workflow else ""
+        lines.append(f"  {mark} {escape_text(where + issue.sentence)}")
     if outcome.kept_aside:
         lines += ["Replaced, and in no history; kept at:"]
         lines += [f"  {escape_text(path)}" for path in outcome.kept_aside]

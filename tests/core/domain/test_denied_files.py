@@ -11,7 +11,8 @@ from comfydock_core.domain.denied_files import denied_reason
         ".git-credentials", "credentials.json", "client_secret_12.json", "id_rsa", "k/id_ed25519",
         ".aws/credentials", ".ssh/config", ".huggingface/token", "token", "hf_token.txt",
         "cookies.txt", "youtube_cookies.txt", "vault.kdbx", "my.pfx", ".kube/config",
-        ".bash_history", "secrets.toml", "a/secret.key", "kaggle.json", "a/b/Secrets.YAML", "terraform.tfstate",
+        ".bash_history", "secrets.toml", "kaggle.json", "a/b/Secrets.YAML", "terraform.tfstate",
+        "a/secret.key",
     ],
 )  # fmt: skip
 def test_files_for_credentials_never_travel(path: str) -> None:

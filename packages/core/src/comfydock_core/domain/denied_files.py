@@ -24,7 +24,8 @@ _BY_NAME: tuple[tuple[str, str], ...] = tuple(
             "client_secret*.json service-account*.json service_account*.json "
             "application_default_credentials.json secrets.json secrets.toml secrets.yml "
             "secrets.yaml kaggle.json token token.txt token.json stored_tokens hf_token* "
-            "secret.key secret_key secret_key.txt api_key api_key.txt apikey.txt api_keys.json api_keys.txt .civitai* rclone.conf",
+            "secret.key secret_key secret_key.txt api_key api_key.txt apikey.txt api_keys.json "
+            "api_keys.txt .civitai* rclone.conf",
         ),
         (
             _KEY,

@@ -37,6 +37,11 @@ def _visible(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def is_text(text: str) -> bool:
+    """Whether ``text`` can be written as UTF-8: a name of other bytes holds surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def escape_lines(text: str) -> str:
     """Escape a text of several lines: line feeds and tabs stay, CR LF becomes a line feed."""
     lines = text.replace("\r\n", "\n").split("\n")

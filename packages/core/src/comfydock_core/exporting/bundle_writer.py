@@ -85,7 +85,13 @@ class ExportBundle:
             if not place_of(source.path):
                 raise refused_member(output_path.name, source.path, "has no place in a bundle")
         listing = Listing(path=MANIFEST, make=self._manifest_bytes)
-        return AdmittedMembers(sources, output_path.name, BUNDLE_LIMITS, listing)
+        try:
+            return AdmittedMembers(sources, output_path.name, BUNDLE_LIMITS, listing)
+        except BundleError as error:
+            if error.hint or not error.subject.startswith(f"{DEV_NODES}/"):
+                raise
+            hint = "rename or shorten it, or list it in the node's .gitignore"
+            raise BundleError(error.sentence, hint=hint, subject=error.subject) from error
 
     def _fixed(self) -> Iterator[MemberSource]:
         yield MemberSource(path=PYPROJECT, content=self.pyproject_path)

@@ -24,7 +24,7 @@ from comfydock_core.importing.update_steps import (
     target_commit,
     write_target,
 )
-from comfydock_core.storage.durable_files import remove_folder, staging_folder
+from comfydock_core.storage.durable_files import remove_folder, staging_folder, storage_errors
 from comfydock_core.workspace.comfyui_checkout import (
     check_unchanged,
     fetch_comfyui,
@@ -36,6 +36,7 @@ from comfydock_core.workspace.nodes import version_text
 from comfydock_core.workspace.recorded_states import RecordedStates
 
 _UNDO = "undo"
+_TARGET = "target"
 
 
 class UpdateExecution:
@@ -77,6 +78,15 @@ class UpdateExecution:
             self._keep(self._journal.with_done(_UNDO))
         report = work.workspace.reporter.report
         report(StepStarted(step="undo", title=f"Putting {work.environment.name} back"))
+        # Before the target is known, all that was done was done aside.
+        if _TARGET in self._journal.done:
+            with storage_errors(work.environment.path):
+                self._put_back()
+        self._close()
+        report(StepFinished(step="undo", detail="Everything is as it was"))
+
+    def _put_back(self) -> None:
+        work = self._work
         self._swap.back()
         if work.update.comfyui_changes:
             here = work.update.comfyui_here
@@ -85,8 +95,6 @@ class UpdateExecution:
         states.go_back(self._journal.before)
         restore_python(work)
         work.folder.restore_workflows(work.environment)
-        self._close()
-        report(StepFinished(step="undo", detail="Everything is as it was"))
 
     def _close(self) -> None:
         close_journal(self._work.environment.path)
@@ -98,20 +106,21 @@ class UpdateExecution:
 
     def _step(self, name: str, act: Callable[[], None]) -> None:
         if name not in self._journal.done:
-            act()
+            with storage_errors(self._work.environment.path):
+                act()
             self._keep(self._journal.with_done(name))
 
     def _get(self) -> None:
         """Get everything aside."""
         work = self._work
-        if "target" in self._journal.done:
+        if _TARGET in self._journal.done:
             return
         if work.update.comfyui_changes:
             self._step("comfyui-known", partial(_know_comfyui, work))
         self._keep(replace(self._journal, failed_nodes={}, failed_models={}))
         self._stage_nodes()
         self._journal = Execution(work, self._journal, lambda _: "skip").acquire_models()
-        self._step("target", lambda: write_target(work, self._journal))
+        self._step(_TARGET, lambda: write_target(work, self._journal))
 
     def _stage_nodes(self) -> None:
         report = self._work.workspace.reporter.report

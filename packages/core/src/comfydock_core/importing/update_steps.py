@@ -194,7 +194,7 @@ def _replace(work: ChangingWork, name: str, data: bytes | None) -> None:
     """Replace a workflow; one that was saved after the update began is kept beside it."""
     live = work.environment.workflows_path / f"{name}.json"
     committed = work.folder.committed / WORKFLOWS / f"{name}.json"
-    mine = live.exists() and not work.folder.has_replaced(name)
+    mine = live.is_file() and not work.folder.has_replaced(name)
     if mine and (not committed.exists() or workflows.differ(live, committed)):
         taken = workflow_files(work.environment.workflows_path)
         kept_as = free_name(f"{name}.mine", taken)

@@ -31,7 +31,8 @@ _Section = tuple[str, Mapping[str, str]]
 
 def is_extra_model_paths(path: Path) -> bool:
     """Whether ``path`` is a file that can only be meant as an extra_model_paths.yaml."""
-    return path.suffix.lower() in (".yaml", ".yml") and path.is_file()
+    # Path's own raises for too long a name.
+    return path.suffix.lower() in (".yaml", ".yml") and os.path.isfile(path)  # noqa: PTH113
 
 
 def extra_model_roots(file: Path) -> tuple[ModelRoot, ...]:
