@@ -220,6 +220,14 @@ def test_safetensors_are_looked_into(host: ModelHost, target: Path) -> None:
     assert left_in(target.parent) == ["whole.safetensors"]
 
 
+def test_a_host_that_gives_a_few_bytes_at_a_time_is_left(host: ModelHost, target: Path) -> None:
+    with pytest.raises(DownloadError) as caught:
+        downloader().fetch(wanted(target, f"{host.url}/_/short=10/a.bin"))
+    assert "gives only 10 bytes at a time" in words(caught.value)
+    assert not target.exists()
+    assert len(host.requests) < 200
+
+
 def test_a_node_archive_has_a_largest_size(host: ModelHost, target: Path) -> None:
     client = HttpClient(LOOPBACK, {}, QUICK)
     for path in ("/a.bin", "/_/nolength/a.bin"):

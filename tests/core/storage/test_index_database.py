@@ -48,7 +48,14 @@ def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:10000])
 
 
-BROKEN = (_text, _foreign, _damaged, _cut)
+def _without_a_table(path: Path) -> None:
+    ModelIndex(path).all()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE sources")
+    connection.close()
+
+
+BROKEN = (_text, _foreign, _damaged, _cut, _without_a_table)
 
 
 @pytest.mark.parametrize("spoil", BROKEN)

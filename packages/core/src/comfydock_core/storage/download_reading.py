@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from comfydock_core.errors import NetworkError
 from comfydock_core.storage.download_asking import Line, Stream
 from comfydock_core.storage.download_checks import (
+    AnsweredRange,
     DownloadRequest,
     answered_range,
     require_limit,
@@ -13,6 +15,9 @@ from comfydock_core.storage.download_flow import Trickle
 from comfydock_core.storage.download_pieces import ENDLESS, PIECE, Pieces, Run
 from comfydock_core.storage.http import BodyCutError
 from comfydock_core.storage.partial_file import OpenPart
+
+_SCANTY = 64 * 1024
+_SCANTY_ANSWERS = 16
 
 
 class Reader:
@@ -25,11 +30,14 @@ class Reader:
         self._request = request
         self._pieces = pieces
         self._part = part
+        self._scanty = 0
 
     def read(self, stream: Stream, run: Run) -> None:
         """Read a run, and on as far as the answer reaches and nobody else has begun."""
         part = answered_range(stream.answer)
         reach = part.end if part else ENDLESS
+        if part and part.end < run.end:
+            self._require_generous(stream, part)
         trickle = Trickle(self._line.client.limits.read_timeout)
         while self._read_run(stream, run, trickle):
             length = min(PIECE, reach - run.end)
@@ -43,6 +51,16 @@ class Reader:
             raise BodyCutError(
                 f"`{service}` sent {run.at} of {self._pieces.size} bytes",
                 hint="try again: what has arrived is kept",
+            )
+
+    def _require_generous(self, stream: Stream, part: AnsweredRange) -> None:
+        """Leave a host that gives so little at a time that the file would take for ever."""
+        if part.end - part.first < _SCANTY:
+            self._scanty += 1
+        if self._scanty > _SCANTY_ANSWERS:
+            raise NetworkError(
+                f"`{stream.answer.service}` gives only {part.end - part.first} bytes at a time",
+                hint="look for another source of the same file",
             )
 
     def _read_run(self, stream: Stream, run: Run, trickle: Trickle) -> bool:

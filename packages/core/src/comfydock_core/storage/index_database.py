@@ -21,7 +21,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from comfydock_core.errors import BusyError, ComfydockError, StorageError
 from comfydock_core.events import Notice, Reporter, SilentReporter
 from comfydock_core.storage.durable_files import storage_errors
-from comfydock_core.storage.model_schema import APPLICATION_ID, MIGRATIONS
+from comfydock_core.storage.model_schema import APPLICATION_ID, MIGRATIONS, TABLES
 
 _WAIT_SECONDS = 30.0
 _QUIET_SECONDS = 1.0
@@ -234,8 +234,8 @@ def _version(connection: sqlite3.Connection) -> int:
     """Return the schema version, 0 for a new file; raises _ForeignFileError for another's."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application == APPLICATION_ID and tables:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if application == APPLICATION_ID and tables >= TABLES:
         return int(version)
     if application or version or tables:
         raise _ForeignFileError("the file is no model index")

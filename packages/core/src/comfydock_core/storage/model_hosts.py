@@ -13,7 +13,7 @@ from comfydock_core.errors import NetworkError
 from comfydock_core.storage.civitai import CIVITAI_HOSTS, Civitai
 from comfydock_core.storage.file_head import file_head
 from comfydock_core.storage.github_files import github_address
-from comfydock_core.storage.http import HttpClient, redact
+from comfydock_core.storage.http import HttpClient, is_unreachable, redact
 from comfydock_core.storage.http_addresses import parsed
 from comfydock_core.storage.hugging_face import HuggingFace
 
@@ -62,7 +62,11 @@ class ModelHosts:
             # What one site has, the other has too, at the same ids.
             self._collect(self._civitai.find(missing - found.keys(), host), found, problems)
         for repository in dict.fromkeys(repositories):
+            before = len(problems)
             self._collect(self._hugging_face.find(missing, repository), found, problems)
+            if any(map(is_unreachable, problems[before:])):
+                # The same host would keep the user waiting for each of its repositories.
+                break
         sources = {digest: tuple(by_url.values()) for digest, by_url in found.items()}
         return FoundSources(sources=sources, problems=tuple(problems))
 

@@ -7,6 +7,9 @@ from comfydock_core.storage.hashing import SHORT_HASH_SCHEME
 # "cdmi": tells our index from any other SQLite file.
 APPLICATION_ID = 0x63646D69
 
+TABLES = frozenset({"models", "locations", "sources"})
+"""Tables that a file of any version has."""
+
 # A location keeps its size as well, so that a rescan compares files without joining the models.
 # SQLite stores these statements word by word, which is how the scheme is named in the file.
 _VERSION_1 = (

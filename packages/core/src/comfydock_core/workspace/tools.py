@@ -89,10 +89,13 @@ class Tools:
 
     @cached_property
     def model_hosts(self) -> ModelHosts:
-        """The hosts of models, asked about addresses and contents."""
+        """The hosts of models, asked about addresses and contents; a silent one is soon left."""
+        from comfydock_core.storage.http import HttpClient, HttpLimits
         from comfydock_core.storage.model_hosts import ModelHosts
 
-        return ModelHosts(self.http)
+        limits = HttpLimits(connect_timeout=10, read_timeout=10, attempts=2)
+        client = HttpClient(self._settings.hosts, self._process_environment, limits)
+        return ModelHosts(client)
 
     @cached_property
     def models(self) -> ModelIndex:
