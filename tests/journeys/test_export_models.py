@@ -102,11 +102,10 @@ def test_an_equal_content_is_found_in_a_repository_without_asking(desk: Desk, to
     place.write_bytes(tensor_file(UNSORTED))
     desk.save("mine", place.name)
     desk.commit()
-    child = desk.ask()
-    child.expect(r"Choice \[Y\]/s: ")
-    child.sendline("")
+    # Other tests share the library, and may have had this content read before.
+    desk.one.ok("model", "verify", f"vae/{desk.name}/{place.name}")
     # The town's repository is where the other models come from, so it is looked up there first.
-    finish(child)
+    finish(desk.ask())
     typed = town.model_url(UNSORTED)
     sources = model_of(desk, place.name)["sources"]
     assert sources[0] == typed.replace("/main/", f"/{COMMIT}/")

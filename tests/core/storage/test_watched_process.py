@@ -33,7 +33,9 @@ WATCHING = """
 import signal, sys
 from pathlib import Path
 from comfydock_core.storage.watched_process import watched_process
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
+# A shell's background, and nohup, ignore these.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 with watched_process(sys.argv[1:], folder=Path.cwd(), environment={}) as process:
     while not process.ended(60):
         pass
