@@ -13,6 +13,7 @@ from comfydock_core.storage.node_classes import core_node_classes
 
 from tests.real.bundles import differing_members, members_with, timestamp
 from tests.real.nodes import NODE_PACKS
+from tests.real.open_workflow import check_open_workflow, export_at_a_terminal
 from tests.real.prompts import prompt_changes, prompt_of
 from tests.real.rewriting import OWN_NAMES
 from tests.real.route import RECEIVED, SENT, Route
@@ -93,6 +94,7 @@ def export(route: Route) -> Path:
     plain, again, dated, dated_again = (
         route.sender.home / f"{name}.tar.gz" for name in ("plain", "again", "dated", "dated-again")
     )
+    export_at_a_terminal(route, route.sender.home / "resolved.tar.gz")
     with route.stage("export"):
         _write(route, plain)
     _write(route, again)
@@ -131,7 +133,8 @@ def import_bundle(route: Route, bundle: Path) -> None:
     installed = {key: value for key, value in done["nodes"].items() if value}
     route.check("every node is installed", installed, {"installed": len(NODE_PACKS)})
     complete = done["workflows"]["complete"]
-    route.check("every workflow is complete", complete, len(saved_workflows()))
+    route.check("every workflow is complete", complete, len(saved_workflows()) + 1)
+    check_open_workflow(route)
     status = route.receiver.does("-e", RECEIVED, "status")
     route.check("the receiver's status has no issue", status["issues"], [])
     route.check("the receiver has nothing to commit", status["uncommitted"], [])
