@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import tomllib
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.hub.hugging_face import COMMIT
 from tests.journeys.desks import Desk
+from tests.journeys.machines import Machine
 from tests.journeys.terminal import exit_code
 from tests.journeys.town import UNSORTED, Town, tensor_file
 
@@ -96,14 +98,24 @@ def test_a_typed_address_is_checked_and_asked_again(mine: Desk, town: Town) -> N
     assert model_of(mine).get("sources", []) == []
 
 
+def forget_sources(one: Machine, content: bytes) -> None:
+    """Make the index know no address of a content."""
+    digest = hashlib.sha256(content).hexdigest()
+    with sqlite3.connect(one.home / "index.db") as index:
+        known = "SELECT hash FROM models WHERE sha256 = ?"
+        index.execute(f"DELETE FROM sources WHERE hash IN ({known})", (digest,))
+    index.close()
+
+
 def test_an_equal_content_is_found_in_a_repository_without_asking(desk: Desk, town: Town) -> None:
     place = desk.library / "vae" / desk.name / "published.safetensors"
     place.parent.mkdir(parents=True)
     place.write_bytes(tensor_file(UNSORTED))
     desk.save("mine", place.name)
     desk.commit()
-    # Other tests share the library, and may have had this content read before.
+    # Other tests share the library: they may have had this content read, and said where it is.
     desk.one.ok("model", "verify", f"vae/{desk.name}/{place.name}")
+    forget_sources(desk.one, tensor_file(UNSORTED))
     # The town's repository is where the other models come from, so it is looked up there first.
     finish(desk.ask())
     typed = town.model_url(UNSORTED)

@@ -89,13 +89,10 @@ class Tools:
 
     @cached_property
     def model_hosts(self) -> ModelHosts:
-        """The hosts of models, asked about addresses and contents; a silent one is soon left."""
-        from comfydock_core.storage.http import HttpClient, HttpLimits
+        """The hosts of models, asked about addresses and contents."""
         from comfydock_core.storage.model_hosts import ModelHosts
 
-        limits = HttpLimits(connect_timeout=10, read_timeout=10, attempts=2)
-        client = HttpClient(self._settings.hosts, self._process_environment, limits)
-        return ModelHosts(client)
+        return ModelHosts(self.http)
 
     @cached_property
     def models(self) -> ModelIndex:
