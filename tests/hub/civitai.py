@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.hub.serving import Exchange, SeenRequest, Served, serving
+from tests.hub.serving import Exchange, Host, serving
 from tests.hub.signed_storage import SignedStorage
 
 KEY = "cv_key"
@@ -51,7 +51,7 @@ class CivitaiFile:
         }
 
 
-class Civitai:
+class Civitai(Host):
     """``versions`` maps ids to files, ``answers`` ids to what is said of a version instead."""
 
     def __init__(
@@ -66,17 +66,6 @@ class Civitai:
         self._storage = storage
         self._answers = answers
         self._batches = batches
-        self.served: Served
-
-    @property
-    def url(self) -> str:
-        """The base address."""
-        return self.served.url
-
-    @property
-    def requests(self) -> tuple[SeenRequest, ...]:
-        """Everything that was asked so far."""
-        return self.served.requests
 
     def answer(self, exchange: Exchange) -> None:
         """Serve one request."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from tests.hub.serving import Exchange, SeenRequest, Served, serving
+from tests.hub.serving import Exchange, Host, serving
 from tests.hub.signed_storage import SignedStorage
 
 COMMIT = "4f" * 20
@@ -32,7 +32,7 @@ class Refusal:
     code: str = ""
 
 
-class HuggingFace:
+class HuggingFace(Host):
     """``files`` maps ``owner/name`` to contents by path; they lie in ``storage`` under the sha256.
 
     Repositories of ``gated`` want the token READER, those of ``private`` are not seen without it;
@@ -42,17 +42,6 @@ class HuggingFace:
     def __init__(self, files: Mapping[str, Mapping[str, bytes]], storage: SignedStorage) -> None:
         self._files = files
         self._storage = storage
-        self.served: Served
-
-    @property
-    def url(self) -> str:
-        """The base address."""
-        return self.served.url
-
-    @property
-    def requests(self) -> tuple[SeenRequest, ...]:
-        """Everything that was asked so far."""
-        return self.served.requests
 
     def answer(self, exchange: Exchange) -> None:
         """Serve one request."""

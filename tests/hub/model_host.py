@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.hub.serving import Exchange, SeenRequest, Served, serving
+from tests.hub.serving import Exchange, Host, serving
 
 COMMIT = "1" * 40
 HF_TOKEN = "hf_good"
@@ -70,7 +70,7 @@ def faults_in(path: str) -> tuple[Faults, str]:
     return Faults(values={name: value for name, _, value in pairs}), match[2]
 
 
-class ModelHost:
+class ModelHost(Host):
     """The files below ``root``; ``cdn`` is where Hugging Face-like URLs redirect to."""
 
     def __init__(self, root: Path, cdn: str = "") -> None:
@@ -84,17 +84,6 @@ class ModelHost:
         self._lock = threading.Lock()
         self._left: int | None = None
         self.release = threading.Event()
-        self.served: Served
-
-    @property
-    def url(self) -> str:
-        """The base address."""
-        return self.served.url
-
-    @property
-    def requests(self) -> tuple[SeenRequest, ...]:
-        """Everything that was asked so far."""
-        return self.served.requests
 
     def sent(self, path: str) -> int:
         """How many bytes of bodies were sent for a path, faults and all."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tests.hub.serving import Exchange, SeenRequest, Served, serving
+from tests.hub.serving import Exchange, Host, serving
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -54,7 +54,7 @@ def zip_of(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-class Registry:
+class Registry(Host):
     """The packs by id. Archives are at ``/zips/ID/VERSION/node.zip``; ``downloads`` is the base
     of the download URLs that are given out, e.g. ``https://cdn.comfy.org``, else this server's.
     """
@@ -62,17 +62,6 @@ class Registry:
     def __init__(self, packs: Iterable[Pack], downloads: str) -> None:
         self._packs = {pack.node_id: pack for pack in packs}
         self._downloads = downloads
-        self.served: Served
-
-    @property
-    def url(self) -> str:
-        """The base address."""
-        return self.served.url
-
-    @property
-    def requests(self) -> tuple[SeenRequest, ...]:
-        """Everything that was asked so far."""
-        return self.served.requests
 
     @property
     def installs(self) -> tuple[str, ...]:

@@ -117,6 +117,22 @@ class Served:
                 raise TimeoutError(f"{len(self._seen)} of {count} requests arrived")
 
 
+class Host:
+    """What answers requests; ``served`` is set while it is being served."""
+
+    served: Served
+
+    @property
+    def url(self) -> str:
+        """The base address."""
+        return self.served.url
+
+    @property
+    def requests(self) -> tuple[SeenRequest, ...]:
+        """Everything that was asked so far."""
+        return self.served.requests
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128

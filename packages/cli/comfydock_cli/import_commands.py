@@ -21,10 +21,10 @@ from comfydock_cli.import_arguments import (
 )
 from comfydock_cli.import_plan_screens import plan_data, plan_lines
 from comfydock_cli.import_prompts import TerminalImport
-from comfydock_cli.import_screens import result_lines
+from comfydock_cli.import_screens import result_errors, result_lines
 from comfydock_cli.model_download_commands import limit_arguments, limit_downloads
 from comfydock_cli.plan_editing import save_plan
-from comfydock_cli.result import CommandResult, ErrorItem
+from comfydock_cli.result import CommandResult
 
 
 def import_env_arguments(parser: ArgumentParser) -> None:
@@ -138,19 +138,6 @@ def _told(result: ImportResult, context: Context) -> CommandResult:
         text="\n".join(result_lines(result, str(log))),
         status="success" if result.success else "partial",
         exit_code=0 if result.success else 3,
-        errors=tuple(_errors(result)),
+        errors=result_errors(result),
         next_command=steps[0] if steps else "",
     )
-
-
-def _errors(result: ImportResult) -> list[ErrorItem]:
-    nodes = [
-        ErrorItem(code="node", message=f"`{name}`: {why}", subject=name)
-        for name, why in result.nodes_failed
-    ]
-    issues = [
-        ErrorItem(code=f"missing-{i.kind}", message=i.sentence, subject=i.subject)
-        for i in result.issues
-        if i.blocking
-    ]
-    return [*nodes, *issues]

@@ -15,6 +15,7 @@ from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.importing.report import next_steps
 
 from comfydock_cli.measures import counted, size_text
+from comfydock_cli.result import ErrorItem
 
 _SHORT_SOURCES: dict[NodeSource, str] = {"development": "dev", "registry": "registry", "git": "git"}
 _WHAT_RUNS = {
@@ -107,6 +108,20 @@ def result_lines(result: ImportResult, log: str) -> list[str]:
     lines += ["Status: NOT ready: something that is required is missing", ""]
     lines += ["Fix issues after import:", *(f"  {fix}" for fix in fixes), ""] if fixes else []
     return [*lines, "Review logs for details:", f"  {log}"]
+
+
+def result_errors(result: ImportResult) -> tuple[ErrorItem, ...]:
+    """Return for programs what keeps the environment from being ready."""
+    nodes = (
+        ErrorItem(code="node", message=f"`{name}`: {why}", subject=name)
+        for name, why in result.nodes_failed
+    )
+    issues = (
+        ErrorItem(code=f"missing-{issue.kind}", message=issue.sentence, subject=issue.subject)
+        for issue in result.issues
+        if issue.blocking
+    )
+    return (*nodes, *issues)
 
 
 def _numbered(steps: Sequence[str]) -> list[str]:

@@ -16,7 +16,6 @@ from comfydock_core.workspace.model_fetching import (
     FetchedModel,
     WantedModel,
     fetch_models,
-    reason_of,
 )
 
 from comfydock_cli.context import Context
@@ -127,7 +126,7 @@ def _row(outcome: FetchedModel) -> dict[str, str]:
 
 
 def _reason(outcome: FetchedModel) -> str:
-    return reason_of(outcome.error) if outcome.error else ""
+    return outcome.error.in_one_line if outcome.error else ""
 
 
 def _lines(fetched: Sequence[FetchedModel], unknown: Sequence[str]) -> list[str]:

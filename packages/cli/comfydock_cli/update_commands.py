@@ -16,7 +16,8 @@ from comfydock_core.services.update_service import UpdateService
 from comfydock_core.workspace.environments import active_environment
 
 from comfydock_cli.context import Context
-from comfydock_cli.result import CommandResult, ErrorItem
+from comfydock_cli.import_screens import result_errors
+from comfydock_cli.result import CommandResult
 from comfydock_cli.update_prompts import TerminalChange
 from comfydock_cli.update_screens import change_lines, changed_lines
 
@@ -148,7 +149,7 @@ def _told(outcome: UpdateResult, command: str, context: Context) -> CommandResul
         text="\n".join(changed_lines(outcome, str(log))),
         status="success" if result.success else "partial",
         exit_code=0 if result.success else 3,
-        errors=tuple(_errors(outcome)),
+        errors=result_errors(result),
         next_command=steps[0] if steps and not result.success else _next(outcome),
     )
 
@@ -157,17 +158,3 @@ def _next(outcome: UpdateResult) -> str:
     name = outcome.plan.environment
     undoable = outcome.changed and outcome.plan.kind == "update"
     return f"comfydock rollback {name} {outcome.before[:12]}" if undoable else ""
-
-
-def _errors(outcome: UpdateResult) -> list[ErrorItem]:
-    result = outcome.result
-    nodes = [
-        ErrorItem(code="node", message=f"`{name}`: {why}", subject=name)
-        for name, why in result.nodes_failed
-    ]
-    issues = [
-        ErrorItem(code=f"missing-{issue.kind}", message=issue.sentence, subject=issue.subject)
-        for issue in result.issues
-        if issue.blocking
-    ]
-    return [*nodes, *issues]

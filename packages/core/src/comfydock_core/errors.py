@@ -26,6 +26,11 @@ class ComfydockError(Exception):
         self.cause = cause
         self.subject = subject
 
+    @property
+    def in_one_line(self) -> str:
+        """The sentence, the first line of the cause, and what to do."""
+        return "; ".join(filter(None, (self.sentence, self.cause.partition("\n")[0], self.hint)))
+
 
 class UsageError(ComfydockError):
     """The command's words are wrong, or name something that is not there."""

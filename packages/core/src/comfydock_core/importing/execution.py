@@ -216,10 +216,8 @@ class Execution:
         if isinstance(outcome, ComfydockError):
             raise outcome
         self._keep(self._journal.with_done(f"model:{decision.key}"))
-        detail = "verified" if request.provable else "there was no digest to verify it with"
-        self._work.workspace.reporter.report(
-            ItemFinished(step="models", item=request.shown, detail=detail)
-        )
+        finished = ItemFinished(step="models", item=request.shown, detail=request.how_verified)
+        self._work.workspace.reporter.report(finished)
 
     @contextmanager
     def _given_up(self, step: str, item: str, failed: dict[str, str], key: str) -> Iterator[None]:
@@ -232,8 +230,7 @@ class Execution:
         except DiskFullError:
             raise
         except ComfydockError as error:
-            parts = (error.sentence, error.cause.partition("\n")[0], error.hint)
-            failed[key] = "; ".join(filter(None, parts))
+            failed[key] = error.in_one_line
             reporter = self._work.workspace.reporter
             reporter.report(ItemFailed(step=step, item=item, reason=failed[key]))
             reporter.write(f"{item}: {error.cause}")

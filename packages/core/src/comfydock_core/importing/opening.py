@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from comfydock_core import __version__
 from comfydock_core.domain.bundle import BundleFile
 from comfydock_core.domain.lock import LockedPackage, foreign_packages, parse_lock
 from comfydock_core.domain.manifest_parsing import parse_manifest_toml
-from comfydock_core.importing.bundle_reader import BundleContents
+from comfydock_core.importing.bundle_reader import BundleContents, read_bundle
 from comfydock_core.importing.summary import DevelopmentSource, OpenedBundle, Surroundings
 from comfydock_core.storage.archive import ArchiveMember, contents_digest
 from comfydock_core.workspace.workspace import Workspace
@@ -27,6 +28,13 @@ def surroundings_of(workspace: Workspace) -> Surroundings:
         registry=hosts.registry,
         version=__version__,
     )
+
+
+def open_bundle(workspace: Workspace, archive: Path, unpacked: Path) -> OpenedBundle:
+    """Read a bundle strictly into ``unpacked``, a private folder that is made, and parse it."""
+    unpacked.mkdir(mode=0o700, parents=True)
+    default = workspace.settings.hosts.comfyui_repository
+    return open_contents(read_bundle(archive, unpacked), default)
 
 
 def open_contents(contents: BundleContents, comfyui_repository: str) -> OpenedBundle:

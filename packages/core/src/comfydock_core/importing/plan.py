@@ -18,7 +18,7 @@ from comfydock_core.domain.import_summary import ImportSummary, LocalModels
 from comfydock_core.domain.manifest import ManifestModel, ManifestWorkflowModel, NodeInfo
 from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.domain.names import model_path_problem, url_problem
-from comfydock_core.errors import UsageError
+from comfydock_core.errors import AnswerNeededError, UsageError
 from comfydock_core.interaction import ModelStrategy
 from comfydock_core.resolution.substitutes import can_stand_in
 
@@ -264,6 +264,17 @@ def _decision(
         target_path=target_path,
         substitute=substitute,
     )
+
+
+def require_consent(plan: ImportPlan, agreed: bool, command: str) -> None:
+    """Raise AnswerNeededError for code that nobody vouches for, unless it was ``agreed`` to."""
+    unvouched = consent_needed(plan)
+    if unvouched and not agreed:
+        raise AnswerNeededError(
+            f"this bundle brings code that nobody vouches for: {', '.join(unvouched)}",
+            hint=f"look at it, then {command} with --trust-code",
+            subject=unvouched[0],
+        )
 
 
 def consent_needed(plan: ImportPlan) -> tuple[str, ...]:

@@ -6,11 +6,25 @@ from collections.abc import Collection, Iterator
 
 from comfydock_core.domain.acquisition import ImportPlan, WorkflowIssue
 from comfydock_core.domain.proof import Proof
+from comfydock_core.domain.requirements import wants_torch
 from comfydock_core.resolution.proving import proved_issues
 from comfydock_core.workspace import workflows
+from comfydock_core.workspace.comfyui_proof import prove
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.input_files import loaded_inputs, present_inputs
 from comfydock_core.workspace.workspace import Workspace
+
+
+def look_again(
+    workspace: Workspace, environment: Environment, plan: ImportPlan, *, start: bool
+) -> tuple[WorkflowIssue, ...]:
+    """Find the issues of a finished environment; ``start`` has ComfyUI started once for it.
+
+    One without the torch that ComfyUI asks for, as the user wanted it, cannot start.
+    """
+    can_start = plan.torch_backend != "none" or not wants_torch(plan.manifest.requirements)
+    proof = prove(workspace, environment) if start and can_start else None
+    return find_issues(workspace, environment, plan, proof)
 
 
 def find_issues(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from comfydock_core.domain.requirements import wants_torch
 from comfydock_core.domain.update import ConflictChoice, UpdatePlan, UpdateResult
 from comfydock_core.errors import CancelledError, NotReadyError
 from comfydock_core.importing.bundle_source import forget_fetched
@@ -13,10 +12,9 @@ from comfydock_core.importing.execution import check_bundle_folder
 from comfydock_core.importing.report import Outcomes, make_result
 from comfydock_core.importing.update_execution import UpdateExecution
 from comfydock_core.importing.update_steps import ChangingWork
-from comfydock_core.importing.verification import find_issues
+from comfydock_core.importing.verification import look_again
 from comfydock_core.storage.durable_files import remove_folder, storage_errors
 from comfydock_core.workspace import workflows
-from comfydock_core.workspace.comfyui_proof import prove
 from comfydock_core.workspace.environment import Environment, History
 from comfydock_core.workspace.journal import Journal, close_journal, journal_of, write_journal
 from comfydock_core.workspace.node_swap import keep_own_files
@@ -56,7 +54,7 @@ def nothing_to_do(workspace: Workspace, plan: UpdatePlan) -> UpdateResult:
     """Return the result of a plan that changes nothing."""
     environment = workspace.environment(plan.environment)
     head = History(environment, workspace.tools.git).head()
-    issues = find_issues(workspace, environment, plan.acquisition)
+    issues = look_again(workspace, environment, plan.acquisition, start=False)
     result = make_result(plan.acquisition, Outcomes(), issues)
     return UpdateResult(plan=plan, result=result, before=head, after=head)
 
@@ -133,12 +131,7 @@ def _execute(
     work = _work(workspace, environment, plan)
     with workspace.reporter.log_to(workspace.log_path(environment.name)):
         outcomes = UpdateExecution(work, journal).run()
-        acquired = plan.acquisition
-        can_start = acquired.torch_backend != "none" or not wants_torch(
-            acquired.manifest.requirements
-        )
-        proof = prove(workspace, environment) if verify and can_start else None
-        issues = find_issues(workspace, environment, acquired, proof)
+        issues = look_again(workspace, environment, plan.acquisition, start=verify)
     kept = keep_own_files(
         workspace.tools.git,
         work.folder.outgoing,

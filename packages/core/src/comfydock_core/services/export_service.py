@@ -190,7 +190,7 @@ class ExportService:
         )
         if lacking and wanted:
             read_digests(workspace, lacking)
-        known = with_index(workspace, known)
+            known = with_index(workspace, known)
         wrong = settle_sources(workspace, known, self._interaction.enter_source)
         enriched = without_sources(with_index(workspace, known), wrong)
         if enriched != before:

@@ -18,14 +18,14 @@ from comfydock_core.domain.import_summary import ImportSummary, LocalModels
 from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.domain.preflight import Preflight
 from comfydock_core.domain.tensor_facts import TensorFacts
-from comfydock_core.errors import AnswerNeededError, CancelledError
+from comfydock_core.errors import CancelledError
 from comfydock_core.importing.before_the_plan import require_possible
 from comfydock_core.importing.plan import (
     PlanChoices,
     answered,
     by_criticality,
-    consent_needed,
     make_plan,
+    require_consent,
 )
 from comfydock_core.importing.plan_choices import Ground, apply_lines, follow_plan
 from comfydock_core.interaction import (
@@ -101,13 +101,7 @@ class ImportDeciding:
         return self._looked_at(make_plan(self._summary, self._ground.local, choices))
 
     def _require_consent(self, plan: ImportPlan) -> None:
-        unvouched = consent_needed(plan)
-        if unvouched and not (self._options.trust_code or self._options.person):
-            raise AnswerNeededError(
-                f"this bundle brings code that nobody vouches for: {', '.join(unvouched)}",
-                hint="look at it, then import with --trust-code",
-                subject=unvouched[0],
-            )
+        require_consent(plan, self._options.trust_code or self._options.person, "import")
 
     @cached_property
     def _ground(self) -> Ground:

@@ -16,16 +16,14 @@ from comfydock_core.domain.names import (
     is_environment_name,
 )
 from comfydock_core.domain.plan_text import PlanLine
-from comfydock_core.domain.requirements import wants_torch
 from comfydock_core.errors import ManifestError, NotReadyError, StorageError
 from comfydock_core.importing.before_the_plan import MachineFacts, look_ahead
-from comfydock_core.importing.bundle_reader import read_bundle
 from comfydock_core.importing.bundle_source import forget_fetched, local_bundle
 from comfydock_core.importing.execution import Execution, Work, check_bundle_folder
-from comfydock_core.importing.opening import open_contents, surroundings_of
+from comfydock_core.importing.opening import open_bundle, surroundings_of
 from comfydock_core.importing.report import make_result
 from comfydock_core.importing.summary import OpenedBundle, summarise
-from comfydock_core.importing.verification import find_issues
+from comfydock_core.importing.verification import look_again
 from comfydock_core.interaction import (
     ImportInteraction,
     ImportModelAcquisitionStrategy,
@@ -35,7 +33,6 @@ from comfydock_core.interaction import (
 from comfydock_core.services.import_deciding import ImportDeciding, cancelled
 from comfydock_core.storage.durable_files import staging_folder, storage_errors
 from comfydock_core.storage.machine import ThisMachine
-from comfydock_core.workspace.comfyui_proof import prove
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.journal import Journal, close_journal, journal_of, write_journal
 from comfydock_core.workspace.workspace import Workspace
@@ -106,7 +103,7 @@ class ImportService:
         chosen = replace(chosen, skip_nodes=chosen.skip_nodes or skip_nodes)
         archive = local_bundle(self._workspace, bundle_path)
         with staging_folder(self._workspace.staging_path, "import-") as staging:
-            opened = self._open(archive, staging / _UNPACKED)
+            opened = open_bundle(self._workspace, archive, staging / _UNPACKED)
             if interrupted := self._interrupted(opened.digest, env_name):
                 return self.resume(interrupted, archive, chosen.verify)
             plan = self._deciding(opened, env_name, chosen).agreed_plan()
@@ -125,13 +122,8 @@ class ImportService:
         """Return the plan that ``import_bundle`` would execute, and execute nothing."""
         archive = local_bundle(self._workspace, bundle_path)
         with staging_folder(self._workspace.staging_path, "import-") as staging:
-            opened = self._open(archive, staging / _UNPACKED)
+            opened = open_bundle(self._workspace, archive, staging / _UNPACKED)
             return self._deciding(opened, env_name, options or ImportOptions()).plan
-
-    def _open(self, bundle_path: Path, unpacked: Path) -> OpenedBundle:
-        unpacked.mkdir(mode=0o700)
-        default = self._workspace.settings.hosts.comfyui_repository
-        return open_contents(read_bundle(bundle_path, unpacked), default)
 
     def resume(self, name: str, archive: Path | None = None, verify: bool = True) -> ImportResult:
         """Go on with an interrupted import; what its plan says was agreed to already.
@@ -210,9 +202,7 @@ class ImportService:
         )
         with self._workspace.reporter.log_to(self._workspace.log_path(environment.name)):
             outcomes = Execution(work, journal, self._interaction.after_failures).run()
-            can_start = plan.torch_backend != "none" or not wants_torch(plan.manifest.requirements)
-            proof = prove(self._workspace, environment) if verify and can_start else None
-            issues = find_issues(self._workspace, environment, plan, proof)
+            issues = look_again(self._workspace, environment, plan, start=verify)
         result = make_result(plan, outcomes, issues)
         close_journal(environment.path)
         forget_fetched(self._workspace, Path(journal.archive))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from comfydock_core.domain.update import ConflictChoice, UpdatePlan, UpdateResult
-from comfydock_core.errors import AnswerNeededError, CancelledError
-from comfydock_core.importing.bundle_reader import read_bundle
-from comfydock_core.importing.opening import open_contents
-from comfydock_core.importing.plan import consent_needed
+from comfydock_core.errors import CancelledError
+from comfydock_core.importing.opening import open_bundle
+from comfydock_core.importing.plan import require_consent
 from comfydock_core.importing.summary import OpenedBundle
 from comfydock_core.services.changing import (
     ChangeInteraction,
@@ -42,14 +41,14 @@ class UpdateService:
         chosen = options or UpdateOptions()
         with staging_folder(self._workspace.staging_path, "update-") as staging:
             made = staging / "update"
-            opened = self._open(bundle_path, made / "bundle")
+            opened = open_bundle(self._workspace, bundle_path, made / "bundle")
             interrupted = interrupted_change(self._workspace.environment(name))
             if interrupted and interrupted.acquisition.bundle == opened.digest:
                 return self.resume(name, verify=chosen.verify)
             plan = self._plan(name, bundle_path, opened, made / "bundle", chosen)
             if plan.is_noop:
                 return nothing_to_do(self._workspace, plan)
-            _require_consent(plan, chosen)
+            require_consent(plan.acquisition, chosen.trust_code or chosen.person, "update")
             if not self._interaction.confirm_change(plan):
                 raise _cancelled()
             return begin_change(self._workspace, plan, made, verify=chosen.verify)
@@ -60,17 +59,12 @@ class UpdateService:
         """Return the plan that ``update`` would execute, and execute nothing."""
         with staging_folder(self._workspace.staging_path, "update-") as staging:
             unpacked = staging / "bundle"
-            opened = self._open(bundle_path, unpacked)
+            opened = open_bundle(self._workspace, bundle_path, unpacked)
             return self._plan(name, bundle_path, opened, unpacked, options or UpdateOptions())
 
     def resume(self, name: str, *, verify: bool = True) -> UpdateResult:
         """Go on with an interrupted update or rollback; it was agreed to already."""
         return resume_change(self._workspace, name, verify=verify)
-
-    def _open(self, bundle_path: Path, unpacked: Path) -> OpenedBundle:
-        unpacked.mkdir(mode=0o700, parents=True)
-        default = self._workspace.settings.hosts.comfyui_repository
-        return open_contents(read_bundle(bundle_path, unpacked), default)
 
     def _plan(
         self,
@@ -92,17 +86,6 @@ class UpdateService:
         if choice is None:
             raise _cancelled()
         return choice
-
-
-def _require_consent(plan: UpdatePlan, options: UpdateOptions) -> None:
-    """Have code that nobody vouches for agreed to by a person or a flag."""
-    unvouched = consent_needed(plan.acquisition)
-    if unvouched and not (options.trust_code or options.person):
-        raise AnswerNeededError(
-            f"this bundle brings code that nobody vouches for: {', '.join(unvouched)}",
-            hint="look at it, then update with --trust-code",
-            subject=unvouched[0],
-        )
 
 
 def _cancelled() -> CancelledError:

@@ -51,6 +51,11 @@ class DownloadRequest:
         """Whether the finished file can be proved by a digest."""
         return bool(self.sha256 or self.blake3)
 
+    @property
+    def how_verified(self) -> str:
+        """What to say of the finished file."""
+        return "verified" if self.provable else "there was no digest to verify it with"
+
 
 class WrongBytesError(DownloadError):
     """A source gave something else than what was asked for."""

@@ -163,13 +163,3 @@ def copy_tree(source: Path, destination: Path, ignored: tuple[str, ...] = ()) ->
     """Copy a folder; links are copied as links, so nothing outside ``source`` is read."""
     with storage_errors(destination):
         shutil.copytree(source, destination, symlinks=True, ignore=shutil.ignore_patterns(*ignored))
-
-
-def tree_size(folder: Path) -> int:
-    """Sum the sizes in bytes of the regular files below ``folder``."""
-    total = 0
-    for root, _, names in os.walk(folder):
-        for name in names:
-            status = os.lstat(Path(root, name))
-            total += status.st_size if stat.S_ISREG(status.st_mode) else 0
-    return total

@@ -126,15 +126,8 @@ def _told(
     request: DownloadRequest, result: DownloadResult | ComfydockError
 ) -> ItemFinished | ItemFailed:
     if isinstance(result, ComfydockError):
-        return ItemFailed(step=STEP, item=request.shown, reason=reason_of(result))
-    detail = "verified" if request.provable else "there was no digest to verify it with"
-    return ItemFinished(step=STEP, item=request.shown, detail=detail)
-
-
-def reason_of(error: ComfydockError) -> str:
-    """Say a failure in one line, with its cause and what to do."""
-    parts = (error.sentence, error.cause.partition("\n")[0], error.hint)
-    return "; ".join(filter(None, parts))
+        return ItemFailed(step=STEP, item=request.shown, reason=result.in_one_line)
+    return ItemFinished(step=STEP, item=request.shown, detail=request.how_verified)
 
 
 def _remember(workspace: Workspace, outcome: FetchedModel) -> None:
