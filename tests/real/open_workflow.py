@@ -38,7 +38,7 @@ def _export(sender: User, bundle: Path) -> int | None:
     child = pexpect.spawn(
         str(COMFYDOCK),
         ["export", SENT, "--output", str(bundle)],
-        env=sender.variables() | {"TERM": "xterm"},
+        env=sender.variables() | {"TERM": "xterm", "CI": ""},
         cwd=str(sender.home),
         encoding="utf-8",
         dimensions=(60, 200),
