@@ -22,6 +22,8 @@ from typing import ParamSpec
 import urllib3
 from comfydock_core.domain.settings import HostSettings
 from comfydock_core.events import SilentReporter
+from comfydock_core.storage.arriving_digests import ArrivingDigests
+from comfydock_core.storage.download_pieces import PIECE, Pieces
 from comfydock_core.storage.downloads import (
     Downloader,
     DownloadLimits,
@@ -83,10 +85,14 @@ def _one_stream(root: Path, place: Path, digest: str) -> Iterator[Row]:
                 "bare": lambda: _bare(f"{url}/large"),
                 "client": lambda: _client(f"{url}/large"),
                 "sha256": lambda: _sha256(root / "large"),
+                "digests": lambda: _digests(f"{url}/large", digest),
                 "download": lambda: _download(f"{url}/large", place, digest),
             },
         )
     yield _row("one stream, read only", _LARGE, taken, ("client", "bare"), ">= 0.9")
+    yield _row(
+        "one stream with digests, not written", _LARGE, taken, ("digests", "sha256"), ">= 0.75"
+    )
     yield _row(
         "one download with digests, written", _LARGE, taken, ("download", "sha256"), ">= 0.75"
     )
@@ -203,6 +209,21 @@ def _client(url: str) -> None:
     with HttpClient(_ALLOWED, {}).stream(url) as stream:
         while stream.read_some(_READ):
             pass
+
+
+def _digests(url: str, digest: str) -> None:
+    """Take a file in as a download does, all but the file."""
+    with (
+        ArrivingDigests(lambda _, __: 0) as digests,
+        HttpClient(_ALLOWED, {}).stream(url) as stream,
+    ):
+        pieces = Pieces(_LARGE, (), digests, lambda _: None)
+        while run := pieces.claim(PIECE, 0.0):
+            while left := run.end - run.at:
+                chunk = stream.read_some(min(_READ, left))
+                pieces.take_in(run, chunk, lambda _, __: None)
+            pieces.release(run)
+        assert digests.result().sha256 == digest
 
 
 def _sha256(path: Path) -> None:

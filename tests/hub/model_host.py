@@ -186,9 +186,13 @@ class ModelHost(Host):
                 self.release.wait(30)
             first, end = span or (0, len(data))
             body = data[first:end]
-            sent = _send_body(exchange, faults, body, self._cut(exchange, faults, len(body)))
+            cut = self._cut(exchange, faults, len(body))
+            sent = _send_body(exchange, faults, body, cut)
             with self._lock:
                 self._sent[exchange.path_asked] += sent
+                if self._left is not None and cut is not None:
+                    # A client that turns away leaves to others what it was granted.
+                    self._left += cut - sent
 
     def _cut(self, exchange: Exchange, faults: Faults, size: int) -> int | None:
         """Return the number of bytes after which this answer of ``size`` bytes is to break off."""

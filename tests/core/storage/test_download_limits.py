@@ -40,6 +40,37 @@ def test_who_waits_for_a_connection_can_be_stopped() -> None:
         stop.pause(60)
 
 
+def test_who_waits_longest_gets_the_next_connection() -> None:
+    budget, stop, came = ConnectionBudget(DownloadLimits(connections=1, in_all=1)), Stop(), []
+    budget.take("a", stop)
+
+    def wait(number: int) -> None:
+        budget.take("a", stop)
+        came.append(number)
+        budget.give_back("a")
+
+    threads = []
+    for number in range(3):
+        threads.append(threading.Thread(target=wait, args=(number,)))
+        threads[-1].start()
+        time.sleep(0.05)  # lets it wait: nothing says how many do
+    budget.give_back("a")
+    for thread in threads:
+        thread.join()
+    assert came == [0, 1, 2]
+
+
+def test_what_is_to_end_is_ended_by_whoever_stops() -> None:
+    stop, ended = Stop(), []
+    with stop.ending(lambda: ended.append("over before")):
+        pass
+    with stop.ending(lambda: ended.append("under way")):
+        stop.set()
+    with stop.ending(lambda: ended.append("too late")):
+        pass
+    assert ended == ["under way", "too late"]
+
+
 def test_a_rate_is_kept() -> None:
     rate, begun = TransferRate(1_000_000), time.monotonic()
     for _ in range(4):

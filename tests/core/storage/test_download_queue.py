@@ -36,6 +36,9 @@ from tests.core.storage.downloading import (
 )
 from tests.hub.model_host import ModelHost, model_host
 
+ONE = DownloadLimits(connections=1, in_all=1)
+"""What a host sends is what was asked for: no connection takes over what another one brings."""
+
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[ModelHost]:
@@ -150,7 +153,7 @@ def test_closing_stops_everything_and_keeps_what_has_arrived(host: ModelHost, fo
     state = PartialFile(folder / "big.bin").state()
     assert state is not None
     assert 0 < state.done < BIG_SIZE
-    resumed = downloader().fetch(replace(slow, urls=(f"{host.url}/big.bin",)))
+    resumed = downloader(line=ONE).fetch(replace(slow, urls=(f"{host.url}/big.bin",)))
     assert resumed.resumed_from == state.done
     assert (folder / "big.bin").read_bytes() == BIG
     assert host.sent("/big.bin") <= BIG_SIZE - state.done + 1024 * 1024
@@ -268,7 +271,7 @@ def test_a_killed_download_goes_on_where_it_was(host: ModelHost, folder: Path) -
     written = sum(
         there[at : at + 10_000] == BIG[at : at + 10_000] for at in range(0, len(there), 10_000)
     )
-    result = downloader().fetch(big(target, f"{host.url}/big.bin"))
+    result = downloader(line=ONE).fetch(big(target, f"{host.url}/big.bin"))
     assert target.read_bytes() == BIG
     assert host.sent("/big.bin") <= BIG_SIZE - written * 10_000 + 1024 * 1024
     assert result.resumed_from > 0

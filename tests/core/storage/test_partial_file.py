@@ -14,6 +14,7 @@ STATE = PartState(url="https://host.example/a.bin", validator='"tag"', size=30)
 
 @pytest.fixture
 def part(tmp_path: Path) -> PartialFile:
+    (tmp_path / "models").mkdir()
     return PartialFile(tmp_path / "models" / "a.bin")
 
 
@@ -22,8 +23,7 @@ def state_file(part: PartialFile) -> Path:
 
 
 def test_what_is_saved_is_what_is_read(part: PartialFile) -> None:
-    part.start(STATE)
-    with part.opened(STATE) as opened:
+    with part.begun(STATE) as opened:
         opened.write(20, b"0123456789")
         opened.save([(0, 10), (20, 30)])
         opened.save([(20, 30)])
@@ -36,8 +36,7 @@ def test_what_is_saved_is_what_is_read(part: PartialFile) -> None:
 
 
 def test_bytes_are_read_back_from_where_they_are(part: PartialFile) -> None:
-    part.start(STATE)
-    with part.opened(STATE) as opened:
+    with part.begun(STATE) as opened:
         opened.write(5, memoryview(b"middle"))
         buffer = bytearray(4)
         assert opened.read_back(memoryview(buffer), 6) == 4
@@ -45,42 +44,35 @@ def test_bytes_are_read_back_from_where_they_are(part: PartialFile) -> None:
 
 
 def test_a_state_is_always_whole_json(part: PartialFile) -> None:
-    part.start(STATE)
-    with part.opened(STATE) as opened:
+    with part.begun(STATE) as opened:
         for count in (500, 3, 400):
             opened.save([(n * 1000, n * 1000 + 1) for n in range(count)])
             assert len(json.loads(state_file(part).read_text())["arrived"]) == count
 
 
 def test_beginning_anew_forgets_what_was_there(part: PartialFile) -> None:
-    part.start(STATE)
-    with part.opened(STATE) as opened:
+    with part.begun(STATE) as opened:
         opened.write(0, b"old")
         opened.save([(0, 3)])
-    part.start(STATE)
-    found = part.state()
-    assert found is not None
-    assert found.arrived == ()
+    with part.begun(STATE):
+        assert part.state() is None
     assert part.path.read_bytes() == b""
 
 
 def test_a_link_in_its_place_is_not_written_through(part: PartialFile, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_bytes(b"mine")
-    part.target.parent.mkdir()
     part.path.symlink_to(precious)
     state_file(part).write_text(json.dumps({"url": "", "validator": "", "size": 4}))
     assert part.state() is None
-    part.start(STATE)
-    with part.opened(STATE) as opened:
+    with part.begun(STATE) as opened:
         opened.write(0, b"new")
     assert precious.read_bytes() == b"mine"
 
 
 def test_a_file_takes_its_place_once(part: PartialFile) -> None:
     for _ in range(2):
-        part.start(STATE)
-        with part.opened(STATE) as opened:
+        with part.begun(STATE) as opened:
             opened.write(0, b"x" * 30)
         if not part.target.exists():
             part.place(30)

@@ -30,10 +30,10 @@ from comfydock_core.storage.download_checks import (
 from comfydock_core.storage.download_lanes import Lanes
 from comfydock_core.storage.download_pieces import PIECE, Pieces
 from comfydock_core.storage.hashing import FullHashes
-from comfydock_core.storage.http import HttpStatusError, redact
+from comfydock_core.storage.http import HttpAnswer, HttpStatusError, redact
 from comfydock_core.storage.http_addresses import origin_of, parsed
 from comfydock_core.storage.local_source import LOCAL, THIS_MACHINE, LocalStream
-from comfydock_core.storage.partial_file import PartialFile, PartState, is_of_this_boot
+from comfydock_core.storage.partial_file import OpenPart, PartialFile, PartState, is_of_this_boot
 
 _BEGINNINGS = 3
 NOTHING = PartState(url="", validator="", size=None)
@@ -97,8 +97,8 @@ class SourceAttempt:
         if state.done == state.size and not self._request.provable:
             # Only the source can say that it still has the same file: let it give the last byte.
             state = replace(state, arrived=((0, state.done - 1),))
-        with self._connection() as lease:
-            return Brought(hashes=self._fill(state, None, lease), kept=state.done)
+        with self._connection() as lease, self._part.opened(state) as part:
+            return Brought(hashes=self._fill(state, part, None, lease), kept=state.done)
 
     def _bring_whole(self, answered: Answered | None) -> Brought:
         """Begin with the first byte, a few times over if the source does not go on later."""
@@ -164,32 +164,39 @@ class SourceAttempt:
         return part.first == 0 and bool(goes_on)
 
     def _receive(self, answered: Answered, lease: ExitStack) -> FullHashes:
-        request, answer = self._request, answered.stream.answer
-        with ExitStack() as closing:
-            closing.push(answered.stack)
-            require_model_answer(request, answer)
-            size = whole_size(request, answer)
-            require_space(request, size or 0, 0)
-            url, validator = redact(self._source.url), validator_of(answer)
-            state = PartState(url=url, validator=validator, size=size)
-            self._part.start(state)
-            closing.pop_all()
-        return self._fill(state, answered, lease)
+        with ExitStack() as files:
+            with ExitStack() as closing:
+                closing.push(answered.stack)
+                state = self._expected(answered.stream.answer)
+                part = files.enter_context(self._part.begun(state))
+                closing.pop_all()
+            return self._fill(state, part, answered, lease)
 
-    def _fill(self, state: PartState, answered: Answered | None, lease: ExitStack) -> FullHashes:
+    def _expected(self, answer: HttpAnswer) -> PartState:
+        """What a first answer promises, if that is what is wanted and there is room for it."""
+        request = self._request
+        require_model_answer(request, answer)
+        size = whole_size(request, answer)
+        require_space(request, size or 0, 0)
+        return PartState(url=redact(self._source.url), validator=validator_of(answer), size=size)
+
+    def _fill(
+        self, state: PartState, part: OpenPart, answered: Answered | None, lease: ExitStack
+    ) -> FullHashes:
         """Bring what ``state`` has not, with the answer that is being read to begin with."""
-        with self._part.opened(state) as part, ArrivingDigests(part.read_back) as digests:
+        with ArrivingDigests(part.read_back) as digests:
             pieces = Pieces(state.size, state.arrived, digests, part.save)
             lanes = Lanes(self._line, self._source, state, pieces, part)
             lease.pop_all()
             try:
-                lanes.bring(answered, self._tick)
+                try:
+                    lanes.bring(answered, self._tick)
+                finally:
+                    pieces.close()
             except WrongBytesError:
                 if pieces.size is None or not pieces.done:
                     self._part.discard()
                 raise
-            finally:
-                pieces.close()
             return digests.result()
 
 

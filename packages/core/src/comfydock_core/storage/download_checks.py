@@ -7,8 +7,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from comfydock_core.domain.byte_sizes import size_text
 from comfydock_core.errors import DiskFullError, DownloadError
 from comfydock_core.storage.durable_files import storage_errors
+from comfydock_core.storage.foreign_hashes import has_foreign_hash
 from comfydock_core.storage.hashing import FullHashes
 from comfydock_core.storage.host_tokens import token_variable
 from comfydock_core.storage.http_addresses import redact
@@ -28,7 +30,8 @@ class DownloadRequest:
     """One file that is wanted: at ``target``, from any of ``urls``, tried in turn.
 
     ``size`` is in bytes; ``sha256`` and ``blake3`` are hex, empty when unknown; all that is known
-    is checked. ``name`` is what people call it. More than ``limit_bytes`` is refused. ``file://``
+    is checked. ``foreign_hash`` is a short hash of ``foreign_hashes``, which proves nothing but
+    tells another file. ``name`` is what people call it. More than ``limit_bytes`` is refused. ``file://``
     is a source only if ``local_allowed``, which says that the user named it.
     """
 
@@ -37,6 +40,7 @@ class DownloadRequest:
     size: int | None = None
     sha256: str = ""
     blake3: str = ""
+    foreign_hash: str = ""
     name: str = ""
     limit_bytes: int | None = None
     local_allowed: bool = False
@@ -54,6 +58,8 @@ class DownloadRequest:
     @property
     def how_verified(self) -> str:
         """What to say of the finished file."""
+        if self.foreign_hash and not self.provable:
+            return "its short hash is right; there was no digest to verify it with"
         return "verified" if self.provable else "there was no digest to verify it with"
 
 
@@ -71,7 +77,7 @@ def require_space(request: DownloadRequest, size: int, arrived: int) -> None:
     needed = size - arrived
     if needed + _SPARE_BYTES > free:
         raise DiskFullError(
-            f"`{request.shown}` needs {_gigabytes(needed)}, `{folder}` has {_gigabytes(free)} left",
+            f"`{request.shown}` needs {size_text(needed)}, `{folder}` has {size_text(free)} left",
             hint="free some space, or choose another models directory, then try again",
             subject=str(folder),
         )
@@ -205,13 +211,13 @@ def wrong_bytes(request: DownloadRequest, found: FullHashes, host: str) -> Wrong
 
 
 def wrong_form(request: DownloadRequest, path: Path, host: str) -> WrongBytesError | None:
-    """Look into the finished file where its format allows it; None when nothing is wrong."""
-    if request.target.suffix.lower() != ".safetensors":
-        return None
-    with storage_errors(path):
-        problem = header_problem(path)
+    """Look into the finished file where something is known of it; None when nothing is wrong."""
+    problem = ""
+    if request.target.suffix.lower() == ".safetensors":
+        with storage_errors(path):
+            problem = header_problem(path)
     if not problem:
-        return None
+        return _other_file(request, path, host)
     return WrongBytesError(
         f"what `{host}` has as `{request.shown}` is not a whole model file; it was deleted",
         cause=problem,
@@ -220,5 +226,13 @@ def wrong_form(request: DownloadRequest, path: Path, host: str) -> WrongBytesErr
     )
 
 
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+def _other_file(request: DownloadRequest, path: Path, host: str) -> WrongBytesError | None:
+    wanted = request.foreign_hash
+    if not wanted or has_foreign_hash(path, wanted):
+        return None
+    return WrongBytesError(
+        f"what `{host}` has as `{request.shown}` is not that file; it was deleted",
+        cause=f"its short hash is not {wanted}",
+        hint=ANOTHER_SOURCE,
+        subject=request.shown,
+    )

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from comfydock_core.errors import DownloadError, NetworkError, StorageError
 from comfydock_core.events import ItemProgress, Notice
@@ -25,6 +23,7 @@ from comfydock_core.storage.download_checks import (
 from comfydock_core.storage.durable_files import storage_errors
 from comfydock_core.storage.hashing import FullHashes, full_hashes
 from comfydock_core.storage.http_addresses import redact
+from comfydock_core.storage.part_lock import PartLock
 from comfydock_core.storage.partial_file import PartialFile
 
 _LOCK_LOOK_SECONDS = 0.1
@@ -132,32 +131,25 @@ class FileDownload:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Hold the target's lock. Its file goes while the lock is held, which filelock allows for:
-        whoever waited on the old file notices and starts over with a new one."""
+        """Hold the target's lock; its folder is there then."""
         path = self._request.target.with_name(self._request.target.name + ".part.lock")
+        lock = PartLock(path)
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
+            if not lock.take():
                 self._wait_for(lock)
         try:
             yield
         finally:
-            with suppress(OSError):
-                path.unlink()
-            lock.release()
+            lock.give_back()
 
-    def _wait_for(self, lock: FileLock) -> None:
+    def _wait_for(self, lock: PartLock) -> None:
         self._see_source()
         shown = self._request.shown
         text = f"`{shown}` is being downloaded by another process: waiting for it"
         self._line.report(Notice(text=text))
-        while not lock.is_locked:
-            self._line.stop.require_going()
-            with suppress(Timeout):
-                lock.acquire(timeout=_LOCK_LOOK_SECONDS)
+        while not lock.take():
+            self._line.stop.pause(_LOCK_LOOK_SECONDS)
             self._see_source()
 
     def _see_source(self) -> None:

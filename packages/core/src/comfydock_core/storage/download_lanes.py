@@ -41,6 +41,7 @@ _PATIENCE = 20.0
 _TICK = 0.1
 _FIRST_LOOK = 0.03
 _SECONDS_A_REQUEST = 2
+_AT_HAND = 256 * 1024
 _LONGEST_RUN = 128 * 1024 * 1024
 
 
@@ -75,26 +76,35 @@ class Lanes:
         """
         if answered and answered.stream.answer.status != 206:
             self._divisible = False
-        flow = Flow(self._pieces.done, self._line.client.limits.read_timeout)
-        self._start_lane(answered)
-        try:
-            look = _FIRST_LOOK
-            while self._is_going(look):
-                look = _TICK
-                self._line.stop.require_going()
-                done = self._pieces.done
-                tick(done, self._pieces.size)
-                if flow.invites_more(done):
-                    self._length = _length_for(flow.speed / max(1, self._alive))
-                    self._invite()
-                if flow.has_dried_up:
-                    break
-        finally:
-            self._end_all()
+        with self._line.stop.ending(self._end_all):
+            try:
+                if answered and _is_at_hand(self._state):
+                    self._alive += 1
+                    self._run_lane(answered)
+                else:
+                    self._start_lane(answered)
+                    self._look_after_lanes(tick)
+            finally:
+                self._end_all()
         if self._failure:
             raise self._failure from (self._failure.__cause__ or self._setback)
         if not self._pieces.is_complete:
+            self._line.stop.require_going()
             raise self._setback or NetworkError(f"`{self._source.host}` stopped sending")
+
+    def _look_after_lanes(self, tick: Callable[[int, int | None], None]) -> None:
+        flow = Flow(self._pieces.done, self._line.client.limits.read_timeout)
+        look = _FIRST_LOOK
+        while self._is_going(look):
+            look = _TICK
+            self._line.stop.require_going()
+            done = self._pieces.done
+            tick(done, self._pieces.size)
+            if flow.invites_more(done):
+                self._length = _length_for(flow.speed / max(1, self._alive))
+                self._invite()
+            if flow.has_dried_up:
+                break
 
     def _is_going(self, seconds: float) -> bool:
         def is_settled() -> bool:
@@ -116,6 +126,7 @@ class Lanes:
         line, host = self._line, self._source.host
         while (
             self._divisible
+            and not self._is_over
             and self._alive + self._broken < line.budget.per_host
             and self._pieces.left > self._alive * _GAIN
             and line.budget.take_spare(host)
@@ -145,23 +156,21 @@ class Lanes:
                 self._pieces.changed.notify_all()
 
     def _note(self, error: ComfydockError) -> None:
-        """A lane that breaks off is a setback for the others; some failures are those of all."""
+        """A lane that breaks off is a setback for the others; some failures are those of all.
+
+        What fails because all is over is neither.
+        """
         of_all = not isinstance(error, NetworkError) or isinstance(
             error, StartOverError | WrongBytesError
         )
         with self._pieces.changed:
             if not of_all:
                 self._broken += 1
-                self._set_back(error)
+                self._setback = self._setback if self._is_over else error
             elif self._failure is None and not self._is_over:
                 self._failure = error
             elif isinstance(error, StartOverError) and error.answered:
                 error.answered.stack.close()
-
-    def _set_back(self, error: ComfydockError) -> None:
-        """Remember why nothing came; what fails because all is over is no reason."""
-        if not self._is_over:
-            self._setback = error
 
     def _bring_runs(self, answered: Answered | None) -> None:
         tries, speed = 0, 0.0
@@ -180,7 +189,7 @@ class Lanes:
                 is_late = tries and time.monotonic() - begun > _PATIENCE
                 if is_late or tries >= _TRIES_WITHOUT_GAIN or not may_pass(error):
                     raise
-                self._set_back(error)
+                self._setback = self._setback if self._is_over else error
                 self._line.stop.pause(self._line.client.limits.first_wait * tries)
             finally:
                 answered = None
@@ -248,6 +257,11 @@ class Lanes:
         finally:
             with self._pieces.changed:
                 self._streams.discard(stream)
+
+
+def _is_at_hand(state: PartState) -> bool:
+    """Whether a file is so small that its first lane is not worth a thread of its own."""
+    return state.size is not None and state.size <= _AT_HAND
 
 
 def _length_for(speed: float) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from comfydock_core.errors import CancelledError
@@ -12,6 +14,7 @@ from comfydock_core.errors import CancelledError
 _FULL_SPEED_READ = 1024 * 1024
 _SMALLEST_READ = 4 * 1024
 _READS_A_SECOND = 8
+_LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +33,8 @@ class Stop:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._endings: list[Callable[[], object]] = []
 
     @property
     def is_set(self) -> bool:
@@ -38,7 +43,25 @@ class Stop:
 
     def set(self) -> None:
         """Say so."""
-        self._event.set()
+        with self._lock:
+            self._event.set()
+            endings = tuple(self._endings)
+        for end in endings:
+            end()
+
+    @contextmanager
+    def ending(self, end: Callable[[], object]) -> Iterator[None]:
+        """Have ``end`` called by whoever says that it is over, or now if it is."""
+        with self._lock:
+            self._endings.append(end)
+            is_over = self._event.is_set()
+        try:
+            if is_over:
+                end()
+            yield
+        finally:
+            with self._lock:
+                self._endings.remove(end)
 
     def require_going(self) -> None:
         """Raise CancelledError when it is over."""
@@ -51,6 +74,14 @@ class Stop:
         self.require_going()
 
 
+class _Wish:
+    """Somebody who waits for a connection to ``host``."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.granted = threading.Event()
+
+
 class ConnectionBudget:
     """Hands out the right to hold one connection, and takes it back."""
 
@@ -58,46 +89,62 @@ class ConnectionBudget:
         self.per_host = max(1, limits.connections)
         self._in_all = max(self.per_host, limits.in_all)
         self._held: Counter[str] = Counter()
-        self._waiting: Counter[str] = Counter()
-        self._changed = threading.Condition()
+        self._wishes: list[_Wish] = []
+        self._lock = threading.Lock()
 
     def take(self, host: str, stop: Stop) -> None:
-        """Wait for a connection to ``host``."""
-        with self._changed:
-            self._waiting[host] += 1
-            try:
-                while not self._is_free(host):
-                    self._changed.wait(0.2)
-                    stop.require_going()
-                self._held[host] += 1
-            finally:
-                self._waiting[host] -= 1
+        """Wait for a connection to ``host``; who waits longest gets the next one."""
+        wish = _Wish(host)
+        with self._lock:
+            self._wishes.append(wish)
+            self._grant()
+        try:
+            while not wish.granted.wait(_LOOK_SECONDS):
+                stop.require_going()
+        except CancelledError:
+            self._withdraw(wish)
+            raise
 
     def take_spare(self, host: str) -> bool:
         """Take one more connection if nobody waits for their first one."""
-        with self._changed:
+        with self._lock:
             spare = self._is_free(host) and not self._is_wanted(host)
             self._held[host] += spare
             return spare
 
     def give_back(self, host: str) -> None:
         """Let others have the connection."""
-        with self._changed:
+        with self._lock:
             self._held[host] -= 1
-            self._changed.notify_all()
+            self._grant()
 
     def is_wanted(self, host: str) -> bool:
         """Whether somebody waits for what one connection to ``host`` occupies."""
-        with self._changed:
+        with self._lock:
             return self._is_wanted(host)
+
+    def _grant(self) -> None:
+        """Wake only those who can go on: they may be many who wait."""
+        for wish in tuple(self._wishes):
+            if self._is_free(wish.host):
+                self._held[wish.host] += 1
+                self._wishes.remove(wish)
+                wish.granted.set()
+
+    def _withdraw(self, wish: _Wish) -> None:
+        with self._lock:
+            if wish in self._wishes:
+                self._wishes.remove(wish)
+                return
+        self.give_back(wish.host)
 
     def _is_free(self, host: str) -> bool:
         return self._held[host] < self.per_host and self._held.total() < self._in_all
 
     def _is_wanted(self, host: str) -> bool:
         if self._held.total() >= self._in_all:
-            return self._waiting.total() > 0
-        return self._waiting[host] > 0
+            return bool(self._wishes)
+        return any(wish.host == host for wish in self._wishes)
 
 
 class TransferRate:

@@ -26,6 +26,7 @@ _GRID = 64 * 1024
 _STALLED_SECONDS = 1.0
 _WORTH_TAKING_SECONDS = 0.25
 _UNSAVED_BYTES = 512 * 1024
+_UNSAVED_SECONDS = 1.0
 _SHARES = 8
 
 
@@ -63,7 +64,8 @@ class Pieces:
     """The bytes of one file, for all the threads that bring them.
 
     ``save`` is called with all spans that are there whenever some more have come, so that a kill
-    loses little; ``digests`` are fed in the order of the file. Both happen under the lock.
+    loses little; a file that is there before that is never saved. ``digests`` are fed in the order
+    of the file. Both happen under the lock.
     """
 
     def __init__(
@@ -81,6 +83,8 @@ class Pieces:
         self._digests = digests
         self._save = save
         self._unsaved = 0
+        self._saved_at = time.monotonic()
+        self._is_small_loss = True
         self._writing = 0
         self._closed = False
         if self._front:
@@ -173,7 +177,8 @@ class Pieces:
             self._closed = True
             self.changed.notify_all()
             self.changed.wait_for(lambda: not self._writing)
-            self._save(self._arrived)
+            if not (self._is_small_loss and self.is_complete):
+                self._save(self._arrived)
             return tuple(self._arrived)
 
     def _next_free(self, length: int) -> Run:
@@ -201,8 +206,9 @@ class Pieces:
             if self._front > end:
                 self._digests.feed_range(end, self._front)
         self._unsaved += len(chunk)
-        if self._unsaved >= _UNSAVED_BYTES:
-            self._unsaved = 0
+        now = time.monotonic()
+        if self._unsaved >= _UNSAVED_BYTES or now - self._saved_at >= _UNSAVED_SECONDS:
+            self._unsaved, self._saved_at, self._is_small_loss = 0, now, False
             self._save(self._arrived)
 
 

@@ -27,6 +27,8 @@ Outcome = DownloadResult | ComfydockError
 
 _LOOK_SECONDS = 0.2
 _SECONDS_TO_STOP = 1.0
+_AHEAD = 8
+"""So many files begin or end on the disk while others have all the connections."""
 
 
 class DownloadQueue:
@@ -56,7 +58,7 @@ class DownloadQueue:
         for group in groups:
             self._twins.put(group)
         self._left = len(requests)
-        count = min(len(groups), max(limits.connections, limits.in_all))
+        count = min(len(groups), max(limits.connections, limits.in_all) + _AHEAD)
         self._threads = [
             threading.Thread(target=self._work, name="download-file", daemon=True)
             for _ in range(count)

@@ -19,6 +19,7 @@ from comfydock_core.storage.download_checks import DownloadRequest, WrongBytesEr
 from comfydock_core.storage.download_file import DownloadResult
 from comfydock_core.storage.download_limits import DownloadLimits
 from comfydock_core.storage.download_queue import DownloadQueue
+from comfydock_core.storage.foreign_hashes import is_foreign_key
 from comfydock_core.storage.http import HttpClient
 
 __all__ = [
@@ -38,6 +39,7 @@ def model_request(
     """Ask for a model; what is known of its content is held against what arrives."""
     if content is None:
         return DownloadRequest(urls=urls, target=target, name=name)
+    proved = content.sha256_hash or content.blake3_hash
     return DownloadRequest(
         urls=urls,
         target=target,
@@ -45,6 +47,7 @@ def model_request(
         size=content.size,
         sha256=content.sha256_hash,
         blake3=content.blake3_hash,
+        foreign_hash=content.hash if is_foreign_key(content.hash) and not proved else "",
     )
 
 

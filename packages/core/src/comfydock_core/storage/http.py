@@ -322,7 +322,9 @@ def _wished_pause(response: urllib3.BaseHTTPResponse) -> float | None:
 def _leave(response: urllib3.BaseHTTPResponse) -> None:
     """Keep the connection when little is left to read on it, else close it."""
     left = response.length_remaining
-    if left is not None and left <= _SMALL_BODY:
+    if left == 0:
+        response.drain_conn()
+    elif left is not None and left <= _SMALL_BODY:
         with watched(response.shutdown, _SECONDS_TO_LEAVE):
             response.drain_conn()
     response.close()

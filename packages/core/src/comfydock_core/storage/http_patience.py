@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
@@ -21,6 +22,73 @@ class Watch:
 
     is_late = False
 
+    def __init__(
+        self, give_up: Callable[[], object], seconds: float, received: Callable[[], int]
+    ) -> None:
+        self.due = time.monotonic() + seconds
+        self._give_up = give_up
+        self._seconds = seconds
+        self._received = received
+        self._before = 0
+
+    def look(self) -> None:
+        """Give up if next to nothing came since the last look, else say when to look again."""
+        now = self._received()
+        if now - self._before < _TRICKLE:
+            self.is_late = True
+            with suppress(OSError, RuntimeError, ValueError):  # it may have ended by itself
+                self._give_up()
+        self.due, self._before = time.monotonic() + self._seconds, now
+
+
+class _Watchman:
+    """One thread that looks after all that is watched; it goes when there is nothing left."""
+
+    def __init__(self) -> None:
+        self._watches: set[Watch] = set()
+        self._changed = threading.Condition()
+        self._next_look = 0.0
+        self._thread: threading.Thread | None = None
+
+    def begin(self, watch: Watch) -> None:
+        with self._changed:
+            self._watches.add(watch)
+            # In a process that was forked off the thread is gone.
+            if self._thread is None or not self._thread.is_alive():
+                self._next_look = watch.due
+                self._thread = threading.Thread(
+                    target=self._look_around, name="http-patience", daemon=True
+                )
+                self._thread.start()
+            elif watch.due < self._next_look:
+                self._changed.notify()
+
+    def end(self, watch: Watch) -> None:
+        """After this nothing is given up any more."""
+        with self._changed:
+            self._watches.discard(watch)
+
+    def _look_around(self) -> None:
+        with self._changed:
+            while self._watches:
+                self._next_look = min(watch.due for watch in tuple(self._watches))
+                wait = self._next_look - time.monotonic()
+                if wait > 0:
+                    self._changed.wait(wait)
+                    continue
+                self._look_at_what_is_due()
+            self._thread = None
+
+    def _look_at_what_is_due(self) -> None:
+        for watch in tuple(self._watches):
+            if watch.due <= self._next_look:
+                watch.look()
+                if watch.is_late:
+                    self._watches.discard(watch)
+
+
+_WATCHMAN = _Watchman()
+
 
 @contextmanager
 def watched(
@@ -29,26 +97,14 @@ def watched(
     """Call ``give_up`` from another thread once next to nothing was ``received`` for ``seconds``.
 
     ``received`` counts the bytes so far; without it all that is done in the block has to be over
-    in that time.
+    in that time. Neither of them may wait for anything.
     """
-    watch, over = Watch(), threading.Event()
-
-    def look() -> None:
-        before = 0
-        while not over.wait(seconds):
-            now = received()
-            if now - before < _TRICKLE:
-                watch.is_late = True
-                with suppress(OSError, RuntimeError, ValueError):  # it may have ended by itself
-                    give_up()
-                return
-            before = now
-
-    threading.Thread(target=look, name="http-patience", daemon=True).start()
+    watch = Watch(give_up, seconds, received)
+    _WATCHMAN.begin(watch)
     try:
         yield watch
     finally:
-        over.set()
+        _WATCHMAN.end(watch)
 
 
 def use_patience(manager: urllib3.PoolManager) -> None:

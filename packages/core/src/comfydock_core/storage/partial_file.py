@@ -16,9 +16,9 @@ import errno
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +30,7 @@ _OPEN_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 _STATE_LIMIT = 64 * 1024
 _PAGE = 4096
+_ONE_WRITE = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,26 +68,26 @@ class PartialFile:
         except (OSError, ValueError, RecursionError, TypeError):
             return None
 
-    def start(self, state: PartState) -> None:
-        """Empty the file, then say whose bytes will be in it; in this order a kill is harmless."""
-        with storage_errors(self.target.parent):
-            self.target.parent.mkdir(parents=True, exist_ok=True)
+    @contextmanager
+    def begun(self, state: PartState) -> Iterator[OpenPart]:
+        """Open the file, empty; whose bytes are in it is said once they are worth to be kept.
+
+        The target's folder has to be there.
+        """
         self.discard()
-        with _part_errors(self.target):
-            os.close(os.open(self.path, _OPEN_FLAGS | os.O_TRUNC, 0o644))
-            self._state_path.unlink(missing_ok=True)
         with self.opened(state) as part:
-            part.save(())
+            yield part
 
     @contextmanager
     def opened(self, state: PartState) -> Iterator[OpenPart]:
-        """Open the file and its state, to write and to read back."""
-        with (
-            _part_errors(self.target),
-            _descriptor(self.path) as bytes_there,
-            _descriptor(self._state_path) as state_there,
-        ):
-            yield OpenPart(self.target, (bytes_there, state_there), state)
+        """Open the file, to write and to read back and to say what is there."""
+        with _part_errors(self.target), ExitStack() as files:
+            bytes_there = files.enter_context(_descriptor(self.path))
+
+            def state_there() -> int:
+                return files.enter_context(_descriptor(self._state_path))
+
+            yield OpenPart(self.target, bytes_there, state_there, state)
 
     def place(self, size: int) -> None:
         """Make the file last and give it its name; a file that is there is never replaced."""
@@ -125,13 +126,17 @@ class PartialFile:
 class OpenPart:
     """A partial file that is open, for all the threads that bring its bytes."""
 
-    def __init__(self, target: Path, descriptors: tuple[int, int], state: PartState) -> None:
+    def __init__(
+        self, target: Path, bytes_there: int, state_there: Callable[[], int], state: PartState
+    ) -> None:
         self._target = target
-        self._bytes, self._state = descriptors
-        head = {**asdict(state), "boot": _boot()}
-        del head["arrived"]
-        self._head = json.dumps(head)[:-1]
-        self._size = state.size
+        self._bytes = bytes_there
+        self._open_state = state_there
+        self._state: int | None = None
+        head = {"url": state.url, "validator": state.validator, "size": state.size}
+        self._head = json.dumps({**head, "boot": _boot()})[:-1]
+        self._size = state.size or 0
+        self._is_worth_allocating = self._size > _ONE_WRITE and hasattr(os, "posix_fallocate")
         self._allocated = 0
         self._state_size = 0
         self._seeking = threading.Lock()
@@ -163,11 +168,13 @@ class OpenPart:
         pages = -(-len(data) // _PAGE) * _PAGE
         self._state_size = max(self._state_size, pages)
         with _part_errors(self._target):
+            if self._state is None:
+                self._state = self._open_state()
             self._write_some(self._state, memoryview(data.ljust(self._state_size)), 0)
 
     def _allocate(self, end: int) -> None:
         """Have the disk ready for a whole piece at once, where it can; writing it says the rest."""
-        if end <= self._allocated or self._size is None or not hasattr(os, "posix_fallocate"):
+        if end <= self._allocated or not self._is_worth_allocating:
             return
         first, self._allocated = self._allocated, min(-(-end // PIECE) * PIECE, self._size)
         with suppress(OSError):
