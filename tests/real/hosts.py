@@ -14,7 +14,7 @@ from tests.hub.model_host import ModelHost, model_host
 from tests.hub.registry import Pack, PackVersion, Registry, node_registry
 from tests.hub.serving import Served
 from tests.real.building_blocks import COMFYUI_PATH, BuildingBlocks
-from tests.real.nodes import GIT_NODE, REGISTRY_NODE, NodePack
+from tests.real.nodes import GIT_NODE, REGISTRY_NODE, WITHDRAWN_NODE, NodePack
 
 GIT_NODE_URL = f"https://github.com/example/{GIT_NODE.name}"
 MODELS_URL = "https://huggingface.co/example/tiny-models/resolve/main"
@@ -62,7 +62,7 @@ def hosts(blocks: BuildingBlocks, models: Path, folder: Path) -> Iterator[Hosts]
     with ExitStack() as stack:
         yield Hosts(
             git=stack.enter_context(git_host(repositories)),
-            registry=stack.enter_context(node_registry([_published()], ARCHIVES_URL)),
+            registry=stack.enter_context(node_registry(_published(), ARCHIVES_URL)),
             models=stack.enter_context(model_host(models)),
             wheels=blocks.wheels.folder,
             trained_weights=blocks.trained_weights,
@@ -77,13 +77,20 @@ def lay_out_repositories(folder: Path, blocks: BuildingBlocks) -> None:
     _publish(GIT_NODE, folder / "example" / GIT_NODE.name)
 
 
-def _published() -> Pack:
-    version = PackVersion(version=REGISTRY_NODE.version, files=REGISTRY_NODE.files)
+def _published() -> list[Pack]:
+    return [
+        registry_pack(node, PackVersion(version=node.version, files=node.files))
+        for node in (REGISTRY_NODE, WITHDRAWN_NODE)
+    ]
+
+
+def registry_pack(node: NodePack, *versions: PackVersion) -> Pack:
+    """What the registry says of a node pack, the newest version last."""
     return Pack(
-        node_id=REGISTRY_NODE.name,
-        versions=(version,),
-        classes=REGISTRY_NODE.classes,
-        repository=f"https://github.com/example/{REGISTRY_NODE.name}",
+        node_id=node.name,
+        versions=versions,
+        classes=node.classes,
+        repository=f"https://github.com/example/{node.name}",
     )
 
 

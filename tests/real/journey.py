@@ -1,4 +1,4 @@
-"""One environment travels: made and run by its sender, one file, run by its receiver."""
+"""One environment travels: made and run by its sender, one file, run by who receives it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from comfydock_core.storage.processes import python_of
 
 from tests.real import contract
 from tests.real.cut_download import fetch_trained_weights
+from tests.real.deciding import receive_as_wished
 from tests.real.making import add_nodes, commit, create, index_models, save_workflows
 from tests.real.rewriting import check_criticality, check_files, fill_library
 from tests.real.route import RECEIVED, SENT, Route
@@ -32,11 +33,13 @@ def _travel(route: Route) -> None:
     commit(route)
     fill_library(route)
     fetch_trained_weights(route)
-    import_bundle(route, export(route))
+    bundle = export(route)
+    import_bundle(route, bundle)
     check_files(route)
     check_criticality(route)
     received = run_workflows(route, route.receiver, RECEIVED, "receiver")
     check_runs(route, sent, received)
+    receive_as_wished(route, bundle, sent)
     _keep_contract(route)
 
 

@@ -1,9 +1,9 @@
-"""The sender's side up to the commit: ComfyUI, three nodes, the models, the workflows."""
+"""The sender's side up to the commit: ComfyUI, the nodes, the models, the workflows."""
 
 from __future__ import annotations
 
 from tests.real.hosts import GIT_NODE_URL, MODELS_URL
-from tests.real.nodes import DEVELOPMENT_NODE, NODE_PACKS, REGISTRY_NODE
+from tests.real.nodes import DEVELOPMENT_NODE, NODE_PACKS, REGISTRY_NODE, WITHDRAWN_NODE
 from tests.real.route import SENT, Route
 from tests.real.saved_workflows import ENLARGING, SAMPLING, saved_workflows, workflow_file
 from tests.real.tiny_models import (
@@ -34,15 +34,15 @@ def create(route: Route) -> None:
 
 
 def add_nodes(route: Route) -> None:
-    """One node pack of each source."""
+    """One node pack of each source, and one that is withdrawn later."""
     work = DEVELOPMENT_NODE.write(route.sender.home / DEVELOPMENT_NODE.name)
-    named = ((REGISTRY_NODE.name,), (GIT_NODE_URL,), ("--dev", str(work)))
-    with route.stage("add 3 nodes"):
+    named = ((REGISTRY_NODE.name,), (GIT_NODE_URL,), ("--dev", str(work)), (WITHDRAWN_NODE.name,))
+    with route.stage(f"add {len(NODE_PACKS)} nodes"):
         for words in named:
             route.sender.does("-e", SENT, "node", "add", *words)
     listed = route.sender.does("-e", SENT, "node", "list")["nodes"]
     found = {node["name"]: node["source"] for node in listed if node["state"] == "installed"}
-    sources = ("registry", "git", "development")
+    sources = ("registry", "git", "development", "registry")
     expected = dict(zip((pack.name for pack in NODE_PACKS), sources, strict=True))
     route.check("nodes of three sources are installed", found, expected)
 

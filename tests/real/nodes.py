@@ -1,4 +1,4 @@
-"""Three small node packs, one for each source, whose classes the workflows cannot do without.
+"""Small node packs, one for each source and one that is withdrawn, and workflows need them all.
 
 Each imports a package of its own at the top, so that a pack whose requirements did not arrive does
 not load. torch is imported inside the methods: the packs load where there is none.
@@ -138,6 +138,40 @@ NODE_CLASS_MAPPINGS = {"TinyConditioning": TinyConditioning}
 NODE_DISPLAY_NAME_MAPPINGS = {"TinyConditioning": "Tiny Conditioning"}
 '''
 
+FRAME = '''"""Draws a white frame into an image."""
+
+from toolz import compose
+
+WIDTH = 4
+
+
+class TinyFrame:
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"image": ("IMAGE",)}}
+
+    RETURN_TYPES = ("IMAGE",)
+    FUNCTION = "frame"
+    CATEGORY = "tiny"
+
+    def frame(self, image):
+        return (compose(_rows, _columns)(image.clone()),)
+
+
+def _rows(image):
+    image[:, :WIDTH], image[:, -WIDTH:] = 1.0, 1.0
+    return image
+
+
+def _columns(image):
+    image[:, :, :WIDTH], image[:, :, -WIDTH:] = 1.0, 1.0
+    return image
+
+
+NODE_CLASS_MAPPINGS = {"TinyFrame": TinyFrame}
+NODE_DISPLAY_NAME_MAPPINGS = {"TinyFrame": "Tiny Frame"}
+'''
+
 REGISTRY_NODE = NodePack(
     name="tiny-invert",
     version="1.2.0",
@@ -174,4 +208,13 @@ DEVELOPMENT_NODE = NodePack(
         ".gitignore": "__pycache__/\nscratch/\n",
     },
 )
-NODE_PACKS = (REGISTRY_NODE, GIT_NODE, DEVELOPMENT_NODE)
+WITHDRAWN_NODE = NodePack(
+    name="tiny-frame",
+    version="1.0.0",
+    classes=("TinyFrame",),
+    requirement="toolz",
+    files={"__init__.py": FRAME, "requirements.txt": "toolz>=0.12\n"},
+)
+"""Its publisher takes the version back before the last import."""
+
+NODE_PACKS = (REGISTRY_NODE, GIT_NODE, DEVELOPMENT_NODE, WITHDRAWN_NODE)

@@ -13,16 +13,21 @@ from tests.real.user import User
 
 SENT = "mine"
 RECEIVED = "theirs"
+DECIDED = "as-they-like"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
-    """``sender`` and ``receiver`` share nothing but the hosts and ``uv_cache``."""
+    """``sender`` and both who receive share nothing but the hosts and ``uv_cache``.
+
+    ``receiver`` takes everything as it is, ``decider`` has wishes of its own.
+    """
 
     tag: str
     hosts: Hosts
     sender: User
     receiver: User
+    decider: User
     uv_cache: Path
     report: Report
 
@@ -42,12 +47,18 @@ class Route:
 
 
 def route(tag: str, folder: Path, hosts: Hosts, uv_cache: Path, report: Report) -> Route:
-    """Two users with fresh folders in ``folder``."""
+    """Three users with fresh folders in ``folder``."""
     configuration = hosts.configuration() | {"COMFYDOCK_UV_CACHE": str(uv_cache)}
-    homes = folder / "sender", folder / "receiver"
+    homes = [folder / name for name in ("sender", "receiver", "decider")]
     for home in homes:
         home.mkdir(parents=True)
-    sender, receiver = (User(home=home, configuration=configuration) for home in homes)
+    sender, receiver, decider = (User(home=home, configuration=configuration) for home in homes)
     return Route(
-        tag=tag, hosts=hosts, sender=sender, receiver=receiver, uv_cache=uv_cache, report=report
+        tag=tag,
+        hosts=hosts,
+        sender=sender,
+        receiver=receiver,
+        decider=decider,
+        uv_cache=uv_cache,
+        report=report,
     )

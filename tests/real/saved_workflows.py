@@ -12,7 +12,15 @@ from tests.real.hosts import MODELS_URL
 from tests.real.subgraph_workflow import subgraph_workflow
 from tests.real.tiny_models import RED_UPSCALER, UPSCALER
 from tests.real.user import User
-from tests.real.workflows import SAMPLE, UPSCALE, UPSCALE_RED, UPSCALE_TRAINED, api_form, ui_form
+from tests.real.workflows import (
+    FRAME,
+    SAMPLE,
+    UPSCALE,
+    UPSCALE_RED,
+    UPSCALE_TRAINED,
+    api_form,
+    ui_form,
+)
 
 Graph = dict[str, Any]
 
@@ -21,6 +29,7 @@ SAMPLING = "portraits/tiny-sample"
 ENLARGING = "subgraphs/tiny-enlarge"
 EXPORTED = "exported/tiny-upscale-red"
 TRAINED = "trained-upscale"
+FRAMED = "framed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +46,7 @@ class SavedWorkflow:
 
 
 def saved_workflows() -> tuple[SavedWorkflow, ...]:
-    """Four in UI form, one of them with subgraphs, and one in API form; three declare models."""
+    """Five in UI form, one of them with subgraphs, and one in API form; three declare models."""
     red, plain = RED_UPSCALER.filename, UPSCALER.filename
     return (
         SavedWorkflow(
@@ -63,6 +72,7 @@ def saved_workflows() -> tuple[SavedWorkflow, ...]:
             name=TRAINED,
             content=_saved(ui_form(UPSCALE_TRAINED, TRAINED, models_url=MODELS_URL)),
         ),
+        SavedWorkflow(name=FRAMED, content=_saved(ui_form(FRAME, FRAMED))),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ LARGEST_BUNDLE = 100_000
 SOME_TIME = "1700000000"
 MODELS_TO_FETCH = len(TINY_MODELS) - len(OWN_NAMES)
 PNG = b"\x89PNG\r\n\x1a\n"
+ALL = tuple(workflow.name for workflow in saved_workflows())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,9 +38,10 @@ class Run:
     pictures: Mapping[str, list[bytes]]
 
 
-def run_workflows(route: Route, user: User, environment: str, where: str) -> Run:
+def run_workflows(
+    route: Route, user: User, environment: str, where: str, names: Sequence[str] = ALL
+) -> Run:
     """Queues each workflow, as its file on this side is, in ComfyUI from ``comfydock run``."""
-    names = [workflow.name for workflow in saved_workflows()]
     files = {name: workflow_file(user, environment, name).read_bytes() for name in names}
     with route.stage(f"run at the {where}'s"), user.runs(environment) as comfyui:
         classes = comfyui.answer("/object_info")

@@ -51,6 +51,7 @@ OUTPUT_TYPES = {
     "TinyInvert": ("IMAGE",),
     "TinyPhrase": ("STRING", "INT"),
     "TinyConditioning": ("CONDITIONING",),
+    "TinyFrame": ("IMAGE",),
 }
 WIDGET_WHEN_LINKED = {"text": "", "seed": 0}
 ADDED_BY_THE_FRONTEND = {"seed": "fixed", "image": "image"}
@@ -120,6 +121,14 @@ UPSCALE_RED: Mapping[str, Step] = {
     **UPSCALE,
     "3": step("UpscaleModelLoader", {"model_name": RED_UPSCALER.filename}),
     "5": step("SaveImage", {"filename_prefix": "upscaled-red"}, images=("4", 0)),
+}
+
+FRAME: Mapping[str, Step] = {
+    "1": Step(kind="VAELoader", links={}, widgets={"vae_name": VAE.filename}, folder=VAE.folder),
+    "2": step("EmptySD3LatentImage", {"width": 64, "height": 64, "batch_size": 1}),
+    "3": step("VAEDecode", samples=("2", 0), vae=("1", 0)),
+    "4": step("TinyFrame", image=("3", 0)),
+    "5": step("SaveImage", {"filename_prefix": "framed"}, images=("4", 0)),
 }
 
 SMALL_SIDE = 32
