@@ -9,7 +9,9 @@ from pathlib import Path
 
 from benchmarks.rows import Row
 
-NO_BENCHMARKS = frozenset({"__init__", "__main__", "download_host", "material", "peers", "rows"})
+NO_BENCHMARKS = frozenset(
+    {"__init__", "__main__", "download_host", "import_material", "material", "peers", "rows"}
+)
 HEAD = Row(name="what", figure="figure", floor="floor", ratio="ratio", target="target")
 
 

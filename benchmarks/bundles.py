@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from comfydock_core.domain.bundle import BundleManifest
+from comfydock_core.domain.manifest import Manifest, NodeInfo
 from comfydock_core.exporting.bundle_writer import ExportBundle
 from comfydock_core.storage.archive import BUNDLE_LIMITS, MemberSource
+from comfydock_core.storage.project_file import project_text
 from comfydock_core.storage.tar_reader import read_archive
 from comfydock_core.storage.tar_writer import write_archive
 from isal import isal_zlib
@@ -29,6 +31,12 @@ _LARGE_MODEL = 1 << 30
 _LEVEL = 3
 _CHUNK = 1 << 20
 _MOST_MEMORY = 120
+_MANIFEST = Manifest(
+    name="bench",
+    comfyui_version="v0.3.75",
+    python_version="3.11",
+    nodes={"pack": NodeInfo(name="pack", source="development", version="dev")},
+)
 
 
 def run() -> list[Row]:
@@ -115,9 +123,9 @@ def _export_once(material: Path, target: Path, model_size: int) -> None:
 
 
 def _material() -> Path:
-    folder = cache_folder() / "bundle-material"
+    folder = cache_folder() / "bundle-contents"
     if not folder.is_dir():
-        aside = cache_folder() / "bundle-material-unfinished"
+        aside = cache_folder() / "bundle-contents-unfinished"
         for path, data in _material_files():
             (aside / path).parent.mkdir(parents=True, exist_ok=True)
             (aside / path).write_bytes(data)
@@ -136,7 +144,8 @@ def _material_files() -> Iterator[tuple[str, bytes]]:
         start = number * _NODE_FILE % (len(text) - _NODE_FILE)
         path = f"dev_nodes/pack/part{number // 100:02}/file{number:04}.py"
         yield path, text[start : start + _NODE_FILE]
-    yield from (("pyproject.toml", b""), ("uv.lock", b""), (".python-version", b"3.11"))
+    yield "pyproject.toml", project_text(_MANIFEST).encode()
+    yield from (("uv.lock", b""), (".python-version", b"3.11"))
 
 
 def _files(material: Path) -> list[Path]:

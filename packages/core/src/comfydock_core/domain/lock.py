@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.version import InvalidVersion, Version
@@ -51,6 +52,8 @@ class LockedPackage:
         return f"{self.name}=={self.version}" + (f" ; {marker}" if marker else "")
 
 
+# The steps of an import ask one after the other, and about the same two locks.
+@lru_cache(maxsize=2)
 def parse_lock(data: bytes, document: str = LOCK_FILE) -> tuple[LockedPackage, ...]:
     """Read every package but the project itself; ManifestError names what is wrong."""
     root = Fields(read_toml(data, document, MAX_LOCK_VALUES), "", document)
@@ -143,3 +146,11 @@ def without_cutoff(lock: str) -> str:
     throw all locked versions away.
     """
     return re.sub(r"(?m)^exclude-newer(-span)? = .*\n|^\[options\]\n(?=\n|exclude-newer)", "", lock)
+
+
+def without_constraints(lock: str) -> str:
+    """Drop the ``constraints`` that a lock that uv wrote was resolved under.
+
+    They served that resolution; its versions are in the lock itself.
+    """
+    return re.sub(r"(?m)^constraints = \[(?:.*\]|\n(?: .*\n)*\])\n", "", lock)

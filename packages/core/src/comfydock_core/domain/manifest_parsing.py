@@ -7,6 +7,7 @@ address, an argument or a requirement is checked for its form (trust.md rules 3,
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import cast
 
 from comfydock_core.domain import names
@@ -40,6 +41,12 @@ _GROUP = re.compile(r"[a-z0-9]([a-z0-9-]{0,120}[a-z0-9])?")
 
 def parse_manifest_toml(data: bytes, document: str = "pyproject.toml") -> Manifest:
     """Parse the bytes of a pyproject.toml; ManifestError names the place that is wrong."""
+    return _parsed(data, document)
+
+
+# The steps of an import read the manifest again and again, and few of them change it.
+@lru_cache(maxsize=2)
+def _parsed(data: bytes, document: str) -> Manifest:
     return parse_manifest(read_toml(data, document), document)
 
 

@@ -1,4 +1,4 @@
-"""Node catalogues of folders, kept until a file of theirs changes."""
+"""Node catalogues of folders, kept until a file of theirs changes, and shared by equal folders."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from comfydock_core.domain.model_loaders import Loaders, LoaderWidget
 from comfydock_core.errors import StorageError
 from comfydock_core.storage.durable_files import write_durably
 from comfydock_core.storage.node_classes import NodeCatalogue, core_files, scan_files
-from comfydock_core.storage.python_source import SkippedFile, python_files
+from comfydock_core.storage.python_source import LARGEST_FILE, SkippedFile, source_files
 
-_FORMAT = 2
+_FORMAT = 3
 """Raise it when the same files are read as something else than before."""
+_UNUSABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 class NodeScanCache:
-    """Reads node packs, each once: one JSON file per folder below ``folder``.
+    """Reads node packs, each once: below ``folder`` is one JSON file per pack, and one per content.
 
-    Files count as unchanged by path, size and time. A cache that cannot be written or read costs
-    time and nothing else.
+    Files count as unchanged by path, size and time. Those of a new folder are held by their bytes
+    against what was read before: every environment has a ComfyUI of its own, most the same one.
+    A cache that cannot be written or read costs time and nothing else.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,7 +34,7 @@ class NodeScanCache:
 
     def pack(self, folder: Path) -> NodeCatalogue:
         """Return what a node pack defines; an absent folder defines nothing."""
-        return self._catalogue(folder, list(python_files(folder)))
+        return self._catalogue(folder, list(source_files(folder, ".py", ".js")))
 
     def core(self, comfyui: Path) -> NodeCatalogue:
         """Return what a ComfyUI checkout itself defines."""
@@ -40,14 +42,32 @@ class NodeScanCache:
 
     def _catalogue(self, folder: Path, files: list[Path]) -> NodeCatalogue:
         stamp = _stamp(files)
-        key = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:32]
-        path = self._folder / f"{key}.json"
-        with suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
-            return _read(path.read_bytes(), stamp)
-        catalogue = scan_files(files)
-        with suppress(StorageError):
-            write_durably(path, _written(catalogue, stamp))
+        place = self._place(b"folder", os.fsencode(folder.absolute()))
+        with suppress(*_UNUSABLE):
+            kept = json.loads(place.read_bytes())
+            if kept["stamp"] == stamp:
+                return _read(self._folder / kept["catalogue"], folder)
+        content = _content(folder, files)
+        shared = self._place(b"content", content)
+        catalogue = None
+        with suppress(*_UNUSABLE):
+            catalogue = _read(shared, folder)
+        if catalogue is None:
+            catalogue = scan_files(files)
+            # What changed while it was read is nobody's catalogue.
+            if _content(folder, files) != content:
+                return catalogue
+            _keep(shared, _written(catalogue, folder))
+        _keep(place, {"stamp": stamp, "catalogue": shared.name})
         return catalogue
+
+    def _place(self, kind: bytes, key: bytes) -> Path:
+        return self._folder / f"{hashlib.sha256(kind + key).hexdigest()[:32]}.json"
+
+
+def _keep(path: Path, document: object) -> None:
+    with suppress(StorageError):
+        write_durably(path, json.dumps(document).encode())
 
 
 def _stamp(files: Iterable[Path]) -> str:
@@ -60,14 +80,34 @@ def _stamp(files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _written(catalogue: NodeCatalogue, stamp: str) -> bytes:
-    document = {
-        "stamp": stamp,
+def _content(folder: Path, files: Iterable[Path]) -> bytes:
+    """Return a digest of all that a scan goes by, wherever the folder lies."""
+    digest = hashlib.sha256(b"%d" % _FORMAT)
+    for path in files:
+        digest.update(
+            repr((os.path.relpath(path, folder), _state(path))).encode("utf-8", "replace")
+        )
+    return digest.digest()
+
+
+def _state(path: Path) -> object:
+    """Return the digest of a file's bytes, or why it has none: a scan passes it over as well."""
+    try:
+        readable = path.is_file() and path.stat().st_size <= LARGEST_FILE
+        return hashlib.sha256(path.read_bytes()).digest() if readable else path.stat().st_size
+    except OSError as error:
+        return error.strerror
+
+
+def _written(catalogue: NodeCatalogue, folder: Path) -> dict[str, object]:
+    return {
         "classes": _rows(catalogue.classes),
         "inputs": _rows(catalogue.inputs),
-        "skipped": [[os.fspath(each.path), each.reason] for each in catalogue.skipped],
+        "frontend": list(catalogue.frontend),
+        "skipped": [
+            [os.path.relpath(each.path, folder), each.reason] for each in catalogue.skipped
+        ],
     }
-    return json.dumps(document).encode()
 
 
 def _rows(loaders: Loaders) -> dict[str, list[list[object]]]:
@@ -87,15 +127,14 @@ def _widgets(rows: Mapping[str, list[list[Any]]]) -> Loaders:
     }
 
 
-def _read(data: bytes, stamp: str) -> NodeCatalogue:
-    """Return a kept catalogue; LookupError when it is of other files."""
-    document = json.loads(data)
-    if document["stamp"] != stamp:
-        raise LookupError
+def _read(path: Path, folder: Path) -> NodeCatalogue:
+    """Return a kept catalogue as that of ``folder``."""
+    document = json.loads(path.read_bytes())
     return NodeCatalogue(
         classes=_widgets(document["classes"]),
         inputs=_widgets(document["inputs"]),
+        frontend=tuple(document["frontend"]),
         skipped=tuple(
-            SkippedFile(path=Path(path), reason=reason) for path, reason in document["skipped"]
+            SkippedFile(path=folder / path, reason=reason) for path, reason in document["skipped"]
         ),
     )

@@ -12,6 +12,7 @@ from tomlkit.exceptions import TOMLKitError
 from comfydock_core.domain.manifest import Manifest
 from comfydock_core.domain.manifest_parsing import parse_manifest_toml
 from comfydock_core.domain.manifest_writing import project_tables
+from comfydock_core.domain.toml_text import toml_text
 from comfydock_core.errors import ManifestError, NotFoundError, StorageError
 from comfydock_core.storage.durable_files import storage_errors, write_durably
 
@@ -36,10 +37,31 @@ def write_project(path: Path, manifest: Manifest) -> None:
     ManifestError, and nothing is written, where ``read_project`` would not take it back: a model's
     folder or a workflow can have a name here that no other system may have.
     """
+    present = _present(path)
+    data = _encoded(project_text(manifest))
+    if present not in (None, data) and not _is_ours(present, path.name):
+        data = _encoded(project_text(manifest, _document(present, path)))
+    if data != present:
+        parse_manifest_toml(data, path.name)
+        write_durably(path, data)
+
+
+def _encoded(text: str) -> bytes:
     # A workflow can hold half of a surrogate pair, which no file can.
-    data = project_text(manifest, _existing(path)).encode(errors="replace")
-    parse_manifest_toml(data, path.name)
-    write_durably(path, data)
+    return text.encode(errors="replace")
+
+
+def _present(path: Path) -> bytes | None:
+    with storage_errors(path):
+        return path.read_bytes() if path.exists() else None
+
+
+def _is_ours(data: bytes, name: str) -> bool:
+    """Whether a file holds what we write and nothing else, so that nothing in it has to be kept."""
+    try:
+        return _encoded(project_text(parse_manifest_toml(data, name))) == data
+    except ManifestError:
+        return False
 
 
 def project_text(
@@ -48,10 +70,12 @@ def project_text(
     constraints: Sequence[str] = (),
 ) -> str:
     """Return pyproject.toml for ``manifest``, generated anew or laid over ``document``."""
-    document = tomlkit.document() if document is None else document
     tables = project_tables(manifest, constraints)
     groups, ours = tables.pop("dependency-groups"), tables["tool"]["comfydock"]
     owned = {key: ours.pop(key, None) for key in _OWNED}
+    if document is None:
+        ours.update((key, value) for key, value in owned.items() if value is not None)
+        return toml_text({**tables, "dependency-groups": groups})
     _lay(document, tables)
     table: Any = document["tool"]
     for key, value in owned.items():
@@ -69,10 +93,9 @@ def _replace(table: MutableMapping[str, Any], key: str, value: dict[str, Any] | 
         table[key] = _fresh(value)
 
 
-def _existing(path: Path) -> tomlkit.TOMLDocument | None:
+def _document(data: bytes, path: Path) -> tomlkit.TOMLDocument:
     try:
-        with storage_errors(path):
-            return tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else None
+        return tomlkit.parse(data.decode("utf-8"))
     except (TOMLKitError, UnicodeDecodeError) as error:
         raise ManifestError(f"`{path}` is not valid TOML", cause=str(error)) from error
 

@@ -15,7 +15,13 @@ import uv as uv_package
 from comfydock_core.domain.names import PYTHON_VERSION
 from comfydock_core.domain.requirements import package_name
 from comfydock_core.domain.settings import PythonSettings
-from comfydock_core.errors import PythonEnvironmentError, RequirementConflictError
+from comfydock_core.errors import (
+    ComfydockError,
+    DiskFullError,
+    PythonEnvironmentError,
+    RequirementConflictError,
+)
+from comfydock_core.storage.installed_packages import still_required
 from comfydock_core.storage.processes import (
     Finished,
     python_of,
@@ -60,6 +66,7 @@ class Uv:
             "UV_CACHE_DIR": str(cache),
             "UV_NO_PROGRESS": "1",
         }
+        self._found: dict[str, Path] = {}
 
     def _run(self, *arguments: str | Path, **variables: str) -> Finished:
         command = [uv_package.find_uv_bin(), *arguments, "--no-config", "--color=never"]
@@ -68,7 +75,7 @@ class Uv:
     def _checked(self, what: str, *arguments: str | Path, **variables: str) -> str:
         done = self._run(*arguments, **variables)
         if done.exit_code:
-            raise PythonEnvironmentError(what, cause=explanation(done.errors), hint=_hint(done))
+            raise _failure(what, done)
         return done.output
 
     def _sources(self) -> list[str]:
@@ -80,8 +87,15 @@ class Uv:
         """Make an empty virtual environment, fetching that Python when it is not here."""
         self._checked(
             f"a virtual environment with Python {python_version} could not be made",
-            *("venv", "--quiet", "--clear", "--python", python_version, venv),
+            *("venv", "--quiet", "--clear", "--python", self._python(python_version), venv),
         )
+
+    def _python(self, version: str) -> str:
+        """Return the interpreter for ``version``, or ``version`` itself for uv to fetch.
+
+        uv starts what it finds on its way to one, and a shim of pyenv is a shell script.
+        """
+        return str(self.find_python(version) or version)
 
     def lock(
         self,
@@ -90,13 +104,16 @@ class Uv:
         python_version: str,
         newest: datetime.datetime | None = None,
         build: bool = True,
+        offline: bool = False,
     ) -> None:
         """Write ``uv.lock`` beside the pyproject.toml in ``project``.
 
         ``newest`` leaves out files uploaded later; versions of a lock that is there are kept
-        where they can be. RequirementConflictError when there is no solution.
+        where they can be. ``offline`` asks no index: what uv's cache knows has to do.
+        RequirementConflictError when there is no solution.
         """
-        options: list[str | Path] = ["--project", project, "--python", python_version]
+        options: list[str | Path] = ["--project", project, "--python", self._python(python_version)]
+        options += ["--offline"] if offline else []
         options += ["--exclude-newer", newest.isoformat()] if newest else []
         options += [] if build else ["--no-build"]
         done = self._run("lock", "--quiet", *options, *self._sources())
@@ -105,9 +122,7 @@ class Uv:
         text = explanation(done.errors)
         if "No solution found" in done.errors and "unsatisfiable" in done.errors:
             raise RequirementConflictError("the Python requirements exclude each other", cause=text)
-        raise PythonEnvironmentError(
-            "the Python requirements could not be resolved", cause=text, hint=_hint(done)
-        )
+        raise _failure("the Python requirements could not be resolved", done)
 
     def sync(self, project: Path, venv: Path, *, build: bool = True) -> None:
         """Install what the lock in ``project`` says, leaving other packages (torch) in place."""
@@ -121,8 +136,12 @@ class Uv:
         )
 
     def uninstall(self, venv: Path, packages: Iterable[str]) -> None:
-        """Remove packages by name; names that are not installed do not matter."""
-        names = list(packages)
+        """Remove packages by name; names that are not installed do not matter.
+
+        What another package requires that stays is left: torch and its like are in no lock.
+        """
+        leaving = frozenset(packages)
+        names = sorted(leaving - still_required(venv, leaving)) if leaving else []
         if names:
             self._checked(
                 "packages could not be removed",
@@ -163,9 +182,16 @@ class Uv:
         )
 
     def find_python(self, version: str) -> Path | None:
-        """Return the interpreter that uv would take for ``version``, if one is on this machine."""
-        done = self._run("python", "find", "--no-python-downloads", version)
-        return Path(done.output.strip()) if done.exit_code == 0 else None
+        """Return the interpreter that uv would take for ``version``, if one is on this machine.
+
+        A virtual environment around the current folder is somebody's project, and passed over.
+        """
+        if version not in self._found:
+            done = self._run("python", "find", "--system", "--no-python-downloads", version)
+            if done.exit_code:
+                return None
+            self._found[version] = Path(done.output.strip())
+        return self._found[version]
 
     def pythons(self, version: str = "") -> tuple[PythonBuild, ...]:
         """List the Pythons that ``version`` allows, newest first: here, or known to this uv.
@@ -208,11 +234,16 @@ def explanation(errors: str) -> str:
     return "\n".join(kept)[-3000:]
 
 
+def _failure(sentence: str, done: Finished) -> ComfydockError:
+    cause = explanation(done.errors)
+    if "No space left" in done.errors:
+        return DiskFullError(sentence, cause=cause)
+    return PythonEnvironmentError(sentence, cause=cause, hint=_hint(done))
+
+
 def _hint(done: Finished) -> str:
     if re.search(r"dns|connect|network|timed out|error sending request", done.errors, re.I):
         return "check the network, or set [python] index in config.toml to your mirror"
     if re.search(r"No interpreter found|python-downloads|No download found", done.errors, re.I):
         return "install that Python, or choose another with --python 3.x"
-    if "No space left" in done.errors:
-        return "free some disk space, then run the same command again"
     return ""
