@@ -27,6 +27,7 @@ from comfydock_core.domain.acquisition import (
 from comfydock_core.domain.criticality import Criticality
 from comfydock_core.domain.import_summary import ImportSummary, LocalModels
 from comfydock_core.domain.manifest import ManifestWorkflow, NodeInfo
+from comfydock_core.domain.preflight import Preflight
 from comfydock_core.importing.plan import PlanChoices, make_plan
 from comfydock_core.importing.report import Outcomes, make_result
 from comfydock_core.interaction import ImportModelContext, ImportNodeContext
@@ -83,14 +84,15 @@ def test_a_taken_name_is_said() -> None:
 def test_the_overview_says_what_is_here() -> None:
     shown = text(overview_lines(told(), HERE))
     assert "✓ 1 model found locally (4.0 MB)" in shown
-    assert "⬇ 2 models to be acquired (3.0 MB)" in shown
+    assert "⬇ 2 models need acquisition (3.0 MB)" in shown
 
 
 def test_the_plan_says_what_will_be_done() -> None:
     shown = text(plan_lines(planned(told())))
     assert "⬇ Download: 1 model (2.0 MB)" in shown
     assert "• skipped.sft (required, 1.0 MB, no source known)" in shown
-    assert shown.endswith("Total download: ~2.0 MB")
+    assert "Models: 3 (7.0 MB; 3 required)" in shown
+    assert "Total download: ~2.0 MB\n" in shown
 
 
 def test_the_plan_names_substitutes_and_their_workflows() -> None:
@@ -146,7 +148,7 @@ def test_a_model_is_shown_in_full(key: str, criticality: Criticality, words: str
 def test_a_look_alike_is_asked_about() -> None:
     shown = text(lookalike_lines(AGGREGATES["1" * 16], local_file("loras/x.sft")))
     assert "Existing model with same hash found. Use existing or download?" in shown
-    assert "/models/loras/x.sft looks like it" in shown
+    assert "/models/loras/x.sft: same size and short hash" in shown
 
 
 def test_substitutes_are_offered_with_their_reasons() -> None:
@@ -212,9 +214,63 @@ def test_code_that_nobody_vouches_for_is_marked() -> None:
         CodeOrigin(kind="registry", name="reg", detail="from the registry", pinned=True),
         CodeOrigin(kind="development", name="dev", detail="in the bundle"),
     )
-    lines = plan_lines(planned(told(code=code)))
-    assert "  • registry node reg: from the registry" in lines
-    assert "  ⚠ development node dev: in the bundle" in lines
+    plan = planned(told(code=code))
+    lines = plan_lines(plan)
+    assert "    • registry node reg: from the registry" in lines
+    assert "    ⚠ development node dev: in the bundle" in lines
+    assert "⚠ marks code that nobody vouches for: look at it before you go on" in lines
+    assert "Other code:" not in lines
+    vouched = tuple(replace(origin, pinned=True) for origin in code)
+    assert not any("⚠" in line for line in plan_lines(replace(plan, code=vouched)))
+
+
+def test_the_plan_says_of_each_node_whether_it_is_here() -> None:
+    origin = CodeOrigin(kind="comfyui", name="v1", detail="https://h.org/c at 0", pinned=True)
+    plan = planned(told(code=(origin,)))
+    plan = replace(plan, preflight=Preflight(cached={"reg": 2048}))
+    lines = plan_lines(plan)
+    assert "  ⬇ Install: 2 nodes (1 already on this machine, 1 in the bundle)" in lines
+    assert "    ⚠ registry node reg: reg@1, cached, 2.0 KB" in lines
+    place = lines.index("Other code:")
+    assert lines[place + 1] == "  • ComfyUI v1: https://h.org/c at 0"
+
+
+def test_a_look_alike_is_told_from_what_is_proved_to_be_here() -> None:
+    local = LocalModels(
+        verified={"4" * 16: local_file("loras/here.sft")},
+        probable={"3" * 16: local_file("loras/alike.sft")},
+    )
+    lines = plan_lines(make_plan(told(), local, PlanChoices()))
+    place = lines.index("  ✓ Found locally: 2 models (5.0 MB), 1 by looks alone:")
+    assert lines[place + 1].startswith("    • skipped.sft (required, 1.0 MB, same size")
+
+
+@pytest.mark.parametrize(
+    ("speeds", "line", "seconds"),
+    [
+        ({}, "Estimated time: unknown, nothing was downloaded from h.org, i.org here before", None),
+        (
+            {"h.org": MIB / 100},
+            "Estimated time: about 3 min at the 10.2 KB/s measured from h.org;"
+            " more for i.org, never measured here",
+            None,
+        ),
+        (
+            {"h.org": MIB / 100, "i.org": 2.0 * MIB},
+            "Estimated time: about 3 min at the speeds measured from h.org, i.org",
+            200,
+        ),
+    ],
+)
+def test_the_time_is_estimated_from_what_was_measured(
+    speeds: dict[str, float], line: str, seconds: int | None
+) -> None:
+    other = aggregate(key="5" * 16, sources=("https://i.org/b",), size=MIB, filename="other.sft")
+    plan = planned(told(aggregates={**AGGREGATES, "5" * 16: other}))
+    plan = replace(plan, preflight=Preflight(speeds=speeds))
+    assert plan_lines(plan)[-1] == line
+    assert plan_data(plan)["estimated_seconds"] == seconds
+    assert plan_lines(planned(told(aggregates={})))[-1] == "Total download: ~0 B"
 
 
 def test_the_result_says_what_is_true() -> None:

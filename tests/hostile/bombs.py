@@ -24,6 +24,7 @@ from tests.hostile.bundles import (
     told,
     write,
 )
+from tests.hostile.honest import Honest
 
 _MIB = 1 << 20
 _HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
@@ -48,9 +49,11 @@ def _large(name: bytes, mebibytes: int, kind: bytes = b"0") -> bytes:
     return header(name, mebibytes * _MIB, kind)
 
 
-def _behind(records_: bytes, mebibytes: int, *words: str) -> Case:
+def _behind(records_: bytes, mebibytes: int, named: str, rule: str) -> Case:
     return Case(
-        make=lambda files: _zeros(records(listed(files)) + records_, mebibytes, END), words=words
+        make=lambda files: _zeros(records(listed(files)) + records_, mebibytes, END),
+        named=named,
+        rule=rule,
     )
 
 
@@ -62,8 +65,13 @@ def _many(count: int, kind: bytes) -> bytes:
 def _crowd(count: int, kind: bytes) -> Case:
     return Case(
         make=lambda files: gz(records(listed(files)) + _many(count, kind) + END),
-        words=("dev_nodes/my-dev/", "one too many: 20,000 are allowed"),
+        named="dev_nodes/my-dev/",
+        rule="one too many: 20,000 are allowed",
     )
+
+
+def _nests(files: Files) -> None:
+    files |= {f"dev_nodes/my-dev/{n}/" + "d/" * 28 + "x.py": b"" for n in range(15_000)}
 
 
 def _four(files: Files) -> bytes:
@@ -116,17 +124,20 @@ BOMBS: dict[str, Case] = {
             + header(b"models/x.pt", fields={124: b"\x80" + (2**62).to_bytes(11, "big")})
             + END
         ),
-        words=("models/x.pt", "over the"),
+        named="models/x.pt",
+        rule="over the",
     ),
     "a gigabyte behind the end": Case(
         make=lambda files: _zeros(records(listed(files)) + END, 1024),
-        words=("hostile.tar.gz", "goes on after its end"),
+        named="hostile.tar.gz",
+        rule="goes on after its end",
     ),
     "four files of 64 MiB": Case(
-        make=_four, words=("dev_nodes/my-dev/3.bin", "over the 268,435,456 bytes allowed")
+        make=_four, named="dev_nodes/my-dev/3.bin", rule="over the 268,435,456 bytes allowed"
     ),
     "too many files": _crowd(25_000, b"0"),
     "too many folders": _crowd(25_000, b"5"),
+    "too many folders in each other": case(_nests, "dev_nodes/my-dev/", "one folder too many"),
     "a manifest of empty lists": _manifest("[],"),
     "a manifest of small tables": _manifest('{"a":0},'),
     "a lock of empty lists": _lock("[],", "150,000 tables and lists", 31),
@@ -144,11 +155,11 @@ BOMBS: dict[str, Case] = {
 }
 
 
-def _at_most(change: Change) -> Case:
-    return Case(make=lambda files: packed(listed(changed(change, files))), words=())
+def _at_most(change: Change) -> Honest:
+    return Honest(make=lambda files: packed(listed(changed(change, files))))
 
 
-READ: dict[str, Case] = {
+READ: dict[str, Honest] = {
     "a workflow of empty lists": _at_most(
         write("workflows/x.json", b'{"nodes": [' + b"[]," * (20 * _MIB) + b"0]}")
     ),
@@ -161,11 +172,10 @@ READ: dict[str, Case] = {
     "a workflow of numbers": _at_most(
         write("workflows/x.json", b'{"nodes": [' + b"1.5," * (15 * _MIB) + b"0]}")
     ),
-    "a model of 250 MiB": Case(
+    "a model of 250 MiB": Honest(
         make=lambda files: _zeros(
             records(changed(tell(files=None), files)) + _large(b"models/x.pt", 250), 250, END
         ),
-        words=(),
     ),
     "twenty thousand members": _at_most(
         lambda files: files.update({f"dev_nodes/my-dev/{n}.py": b"" for n in range(19_000)})

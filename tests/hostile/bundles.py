@@ -23,14 +23,15 @@ Change = Callable[[Files], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """What is done to a good bundle, and the words that its refusal must have.
+    """What is done to a good bundle, and how it is refused.
 
-    ``words`` begin with the member, key or file that is named. ``inspected`` is False for what
-    only an import refuses.
+    ``named`` is in the member, key or file that the refusal has in backticks, ``rule`` in what it
+    says of it. ``inspected`` is False for what only an import refuses.
     """
 
     make: Callable[[Files], bytes]
-    words: tuple[str, ...]
+    named: str
+    rule: str
     inspected: bool = True
 
 
@@ -80,26 +81,31 @@ def changed(change: Change, files: Files) -> Files:
     return after
 
 
-def case(change: Change, *words: str, inspected: bool = True) -> Case:
+def case(change: Change, named: str, rule: str, *, inspected: bool = True) -> Case:
     """A case whose files differ; manifest.json lists them as they are."""
     return Case(
-        make=lambda files: packed(listed(changed(change, files))), words=words, inspected=inspected
+        make=lambda files: packed(listed(changed(change, files))),
+        named=named,
+        rule=rule,
+        inspected=inspected,
     )
 
 
-def told(change: Change, *words: str) -> Case:
+def told(change: Change, named: str, rule: str) -> Case:
     """A case whose manifest.json is left as the change made it."""
-    return Case(make=lambda files: packed(changed(change, listed(files))), words=words)
+    return Case(make=lambda files: packed(changed(change, listed(files))), named=named, rule=rule)
 
 
-def extra(records_: bytes, *words: str) -> Case:
+def extra(records_: bytes, named: str, rule: str) -> Case:
     """A case with records more, behind all others."""
-    return Case(make=lambda files: gz(records(listed(files)) + records_ + END), words=words)
+    return Case(
+        make=lambda files: gz(records(listed(files)) + records_ + END), named=named, rule=rule
+    )
 
 
-def bytes_of(change: Callable[[bytes], bytes], *words: str) -> Case:
+def bytes_of(change: Callable[[bytes], bytes], named: str, rule: str) -> Case:
     """A case whose tar or gzip bytes differ: ``change`` gets the plain tar."""
-    return Case(make=lambda files: change(records(listed(files)) + END), words=words)
+    return Case(make=lambda files: change(records(listed(files)) + END), named=named, rule=rule)
 
 
 def swap(name: str, old: str, new: str) -> Change:

@@ -1,19 +1,19 @@
-"""A machine whose files nobody may touch."""
+"""A machine whose files nobody may touch, made once for each test process."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
-from comfydock_core.workspace.workspace import Workspace
+
+pytest.register_assert_rewrite("tests.hostile.victim", "tests.hostile.refusals")
+
+from tests.hostile.victim import Victim  # noqa: E402 (its asserts are rewritten from here on)
+from tests.hostile.victim import victim as make_victim  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a workspace in it, and files beside it that nobody may touch."""
-    folder = tmp_path_factory.mktemp("machine")
-    (folder / "x").write_text("mine", encoding="utf-8")
-    workspace = Workspace.open(folder / "home", {"HOME": str(folder)})
-    workspace.scan_models()
-    workspace.staging_path.mkdir()
-    return folder
+@pytest.fixture(scope="session")
+def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+    """A user's machine that looks at strangers' bundles."""
+    with make_victim(tmp_path_factory.mktemp("victim") / "machine") as one:
+        yield one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.hostile.bundles import Case
+from tests.hostile.foreign import FOREIGN
 from tests.hostile.locks import LOCKS
 from tests.hostile.manifests import MANIFESTS
 from tests.hostile.names import NAMES
@@ -21,5 +22,6 @@ _TABLES = (
     GIT,
     NODES,
     MODELS,
+    FOREIGN,
 )
 REFUSED: dict[str, Case] = {name: case for table in _TABLES for name, case in table.items()}

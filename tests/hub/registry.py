@@ -63,6 +63,10 @@ class Registry(Host):
         self._packs = {pack.node_id: pack for pack in packs}
         self._downloads = downloads
 
+    def publish(self, pack: Pack) -> None:
+        """Say this of the pack from now on."""
+        self._packs[pack.node_id] = pack
+
     @property
     def installs(self) -> tuple[str, ...]:
         """The paths and queries of the calls that count an installation."""

@@ -82,13 +82,22 @@ class Exchange(BaseHTTPRequestHandler):
 
 
 class Served:
-    """A running server: where it is and what it was asked."""
+    """A running server: where it is and what it was asked.
+
+    A request that ``admit`` denies is cut off without an answer, as by a network that went away.
+    """
 
     def __init__(self, port: int, scheme: str) -> None:
         self.port = port
         self.url = f"{scheme}://127.0.0.1:{port}"
+        self.admit: Callable[[Exchange], bool] = self.admits_all
         self._seen: list[SeenRequest] = []
         self._arrival = threading.Condition()
+
+    @staticmethod
+    def admits_all(_: Exchange) -> bool:
+        """Let every request through."""
+        return True
 
     @property
     def requests(self) -> tuple[SeenRequest, ...]:
@@ -151,7 +160,10 @@ def serving(
         def _handle(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             served.note(SeenRequest(method=self.command, target=self.path, headers=headers))
-            answer(self)
+            if served.admit(self):
+                answer(self)
+            else:
+                self.cut()
 
         do_GET = do_HEAD = do_POST = _handle
 

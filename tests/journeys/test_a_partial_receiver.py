@@ -90,6 +90,8 @@ def test_a_node_that_is_gone_is_named_and_can_be_added_later(
     assert ran.exit_code == 3
     data = ran.envelope["data"]
     assert [entry["name"] for entry in data["nodes"]["failed"]] == ["acme-text"]
+    held_up = [(issue["workflow"], issue["blocking"]) for issue in data["issues"]]
+    assert held_up == [("upscale", True)]
     fix = data["next_steps"][0]
     assert fix == "comfydock -e studio node add acme-text@1.2.0"
     receiver.ok(*fix.split()[1:])

@@ -106,6 +106,11 @@ def test_a_file_of_this_machine_is_taken_when_it_is_named(one: Machine, tmp_path
     taken = one.home / "models/loras/two words.safetensors"
     assert taken.read_bytes() == own.read_bytes()
     assert one.ok("model", "info", taken.name, "--json").envelope["data"]["sources"] == []
+    again = one.ok("model", "download", own.as_uri(), "--category", "loras")
+    assert "was here already" in again.out
+    put(own, tensor_file("new"))
+    other = one.run("model", "download", own.as_uri(), "--category", "loras")
+    assert (other.exit_code, "may be another file" in other.out) == (3, True)
     missing = one.run("model", "download", (tmp_path / "no.pt").as_uri(), "--category", "vae")
     assert missing.exit_code == 3
     assert "No such file or directory" in missing.out

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pexpect
 import pytest
 from comfydock_core.domain.acquisition import ModelAcquisitionDecision
 from comfydock_core.domain.criticality import Criticality
@@ -18,47 +17,45 @@ from comfydock_core.workspace.workspace import Workspace
 
 from tests.hub.hugging_face import COMMIT
 from tests.hub.model_host import model_host
+from tests.journeys.deciding import (
+    CUSTOM,
+    LOCAL,
+    MODELS,
+    NODES,
+    PICK,
+    PLAN,
+    REQUIRED,
+    START,
+    STYLE,
+    TO_MODELS,
+    URL,
+    Route,
+    clear,
+    every_way_gives_the_same,
+    result,
+    type_in,
+)
 from tests.journeys.machines import Machine, machine
 from tests.journeys.terminal import exit_code, terminal
 from tests.journeys.town import MODELS as TOWN_MODELS
 from tests.journeys.town import Town, tensor_file
 
-LOCAL = "loras/my-style.safetensors"
-REQUIRED, STYLE, VAE = "tiny-2x.safetensors", "tiny-style.safetensors", "tiny-vae.safetensors"
-SUMMARY, NODES, MODELS, PLAN = (
-    r"Choice \[Y\]/c: ",
-    r"Choice \[a\]/i: ",
-    r"Choice \[a\]/r/f/c/q: ",
-    r"Choice \[Y\]/e/c: ",
-)
+VAE = "tiny-vae.safetensors"
 FAILED = r"Choice \[r\]/s/q: "
-CUSTOM, PICK, URL = r"Choice \[Y\]/s/x: ", r"Choice \[1\]/f/b: ", "Enter download URL.*: "
-START = ((SUMMARY, ""), (NODES, ""))
-Typed = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Route:
-    """What is typed at a terminal, and the flags that say the same."""
-
-    typed: Typed
-    flags: tuple[str, ...]
-    code: int = 0
-
-
 ELSEWHERE = (
     "https://huggingface.co/town/models/resolve/refs/pr/3/upscale_models/tiny-2x.safetensors"
 )
 ROUTES = {
-    "all": Route(typed=(*START, (MODELS, "")), flags=("--models", "all")),
-    "required": Route(typed=(*START, (MODELS, "r")), flags=("--models", "required")),
+    "all, without another word": Route(typed=START, flags=()),
+    "all": Route(typed=(*TO_MODELS, (MODELS, "")), flags=("--models", "all")),
+    "required": Route(typed=(*TO_MODELS, (MODELS, "r")), flags=("--models", "required")),
     "flexible, after a look at the list": Route(
-        typed=(*START, (MODELS, "v"), (r"Used by: sub/style.json", ""), (MODELS, "f")),
+        typed=(*TO_MODELS, (MODELS, "v"), (r"Used by: sub/style.json", ""), (MODELS, "f")),
         flags=("--models", "flexible"),
     ),
     "each, one skipped and one from elsewhere": Route(
         typed=(
-            *START,
+            *TO_MODELS,
             (MODELS, "c"),
             (CUSTOM, "u"),
             (URL, ELSEWHERE),
@@ -73,7 +70,7 @@ ROUTES = {
     ),
     "each, one substituted": Route(
         typed=(
-            *START,
+            *TO_MODELS,
             (MODELS, "c"),
             (CUSTOM, ""),
             (CUSTOM, "s"),
@@ -85,16 +82,17 @@ ROUTES = {
     ),
     "a node left out": Route(
         typed=(
-            *((SUMMARY, ""), (NODES, "i"), (r"Install 'acme-git'\? \[Y/n\]: ", "n")),
+            *(*START, (PLAN, "n"), (NODES, "i"), (r"Install 'acme-git'\? \[Y/n\]: ", "n")),
             ("may not function properly", ""),
             (r"Install 'acme-text'\? \[Y/n\]: ", "y"),
-            (MODELS, "r"),
+            (r"Skip: 1 node \(acme-git\)", ""),
+            *((PLAN, "m"), (MODELS, "r")),
         ),
         flags=("--models", "required", "--skip-node", "acme-git"),
         code=3,
     ),
     "edited": Route(
-        typed=(*START, (MODELS, ""), (PLAN, "e"), (r"Skip: 1 model", "")),
+        typed=(*START, (PLAN, "e"), (r"Skip: 1 model", "")),
         flags=("--models", "all", "--skip-model", VAE),
     ),
 }
@@ -148,48 +146,24 @@ def flaky(receiver: Machine, town: Town, tmp_path: Path) -> Iterator[Flaky]:
         yield Flaky(machine=Machine(home=receiver.home, variables=variables), folder=tmp_path)
 
 
-def clear(one: Machine) -> None:
-    """Remove what the last import brought."""
-    shutil.rmtree(one.place("studio"), ignore_errors=True)
-    shutil.rmtree(one.home / "models", ignore_errors=True)
-    own = one.home / "models" / LOCAL
-    own.parent.mkdir(parents=True)
-    own.write_bytes(tensor_file("my own"))
-
-
-def result(one: Machine) -> dict[str, bytes]:
-    """What the environment's tracked state and the library hold."""
-    tracked, library = one.place("studio") / ".cec", one.home / "models"
-    files = [path for path in tracked.rglob("*") if ".git" not in path.relative_to(tracked).parts]
-    return {
-        path.relative_to(one.home).as_posix(): path.read_bytes()
-        for path in (*files, *library.rglob("*"))
-        if path.is_file()
-    }
-
-
-def type_in(child: pexpect.spawn[str], typed: Typed) -> None:
-    """Answer each prompt; an empty answer to what is no prompt types nothing."""
-    for prompt, answer in typed:
-        child.expect(prompt)
-        if "Choice" in prompt or answer:
-            child.sendline(answer)
-
-
 @pytest.mark.parametrize("route", ROUTES.values(), ids=ROUTES.keys())
 def test_every_way_to_decide_gives_the_same(
     route: Route, bundle: Path, receiver: Machine, tmp_path: Path
 ) -> None:
-    plan = tmp_path / "plan.txt"
-    child = terminal(receiver, "import", str(bundle), "--save-plan", str(plan))
-    type_in(child, (*route.typed, (PLAN, "")))
-    assert exit_code(child) == route.code
-    typed = result(receiver)
-    for flags in (route.flags, ("--plan", str(plan))):
-        clear(receiver)
-        ran = receiver.run("import", str(bundle), *flags, "--yes", "--trust-code")
-        assert ran.exit_code == route.code, ran.err
-        assert result(receiver) == typed
+    every_way_gives_the_same(route, bundle, receiver, tmp_path)
+
+
+def test_the_default_path_asks_two_questions(bundle: Path, receiver: Machine) -> None:
+    child = terminal(receiver, "import", str(bundle), "--dry-run")
+    seen = child.logfile_read = io.StringIO()
+    type_in(child, START)
+    assert exit_code(child) == 0
+    assert seen.getvalue().count("Choice ") == 1
+    child = terminal(receiver, "import", str(bundle))
+    seen = child.logfile_read = io.StringIO()
+    type_in(child, (*START, (PLAN, ""), ("Import Complete!", "")))
+    assert exit_code(child) == 0
+    assert seen.getvalue().count("Choice ") == 2
 
 
 class Strategy:
@@ -247,14 +221,14 @@ def test_a_substitution_for_one_workflow(bundle: Path, receiver: Machine) -> Non
 
 def test_quitting_changes_nothing(bundle: Path, receiver: Machine) -> None:
     child = terminal(receiver, "import", str(bundle))
-    type_in(child, (*START, (MODELS, "q"), ("nothing was changed", "")))
+    type_in(child, (*TO_MODELS, (MODELS, "q"), ("nothing was changed", "")))
     assert exit_code(child) == 1
     assert not receiver.place("studio").exists()
 
 
 def test_a_failed_download_is_tried_again(bundle: Path, flaky: Flaky) -> None:
     child = terminal(flaky.machine, "import", str(bundle), "--models", "all")
-    type_in(child, ((SUMMARY, ""), (NODES, ""), (PLAN, "")))
+    type_in(child, (*START, (PLAN, "")))
     type_in(child, ((r"\[s\] Skip failed and continue", ""), (FAILED, "r"), (FAILED, "q")))
     child.expect("import --resume studio")
     assert exit_code(child) == 1
@@ -269,7 +243,7 @@ def test_a_failed_download_is_tried_again(bundle: Path, flaky: Flaky) -> None:
 
 def test_a_retry_that_succeeds(bundle: Path, flaky: Flaky) -> None:
     child = terminal(flaky.machine, "import", str(bundle), "--models", "all")
-    type_in(child, ((SUMMARY, ""), (NODES, ""), (PLAN, "")))
+    type_in(child, (*START, (PLAN, "")))
     child.expect(FAILED)
     flaky.mend()
     child.sendline("r")
@@ -331,7 +305,7 @@ def test_a_failing_editor_leaves_the_plan_as_it_was(
 ) -> None:
     broken = Machine(home=receiver.home, variables={**receiver.variables, "EDITOR": editor})
     child = terminal(broken, "import", str(bundle), "--models", "all", "--skip-nodes")
-    type_in(child, ((SUMMARY, ""), (PLAN, "e"), (says, ""), (PLAN, "c")))
+    type_in(child, (*START, (PLAN, "e"), (says, ""), (PLAN, "c")))
     assert exit_code(child) == 1
     assert not receiver.place("studio").exists()
 
@@ -348,17 +322,6 @@ def test_a_wrong_line_is_shown_and_edited_again(
     editor.chmod(0o755)
     one = Machine(home=receiver.home, variables={**receiver.variables, "EDITOR": str(editor)})
     child = terminal(one, "import", str(bundle), "--models", "all", "--skip-nodes")
-    type_in(child, ((SUMMARY, ""), (PLAN, "e"), (r"line \d+: `oops` is no decision", "")))
+    type_in(child, (*START, (PLAN, "e"), (r"line \d+: `oops` is no decision", "")))
     type_in(child, ((r"Edit it again\? \[Y/n\]: ", "y"), ("Skip: 2 models", ""), (PLAN, "c")))
     assert exit_code(child) == 1
-
-
-def test_the_environment_is_made_active_only_after_success(bundle: Path, receiver: Machine) -> None:
-    ran = receiver.run("import", str(bundle), "--yes", "--trust-code", "--skip-nodes", "--use")
-    assert ran.exit_code == 3
-    assert receiver.run("use", "studio", "--json").envelope["data"]["changed"]
-    shutil.rmtree(receiver.place("studio"))
-    (receiver.home / "config.toml").unlink(missing_ok=True)
-    receiver.ok("import", str(bundle), "--yes", "--trust-code", "--use")
-    assert not receiver.ok("use", "studio", "--json").envelope["data"]["changed"]
-    (receiver.home / "config.toml").unlink()

@@ -142,6 +142,13 @@ def test_models_that_were_here_before_a_folder_was_named_stay(one: Machine, tmp_
     assert sorted(listed(one)) == sorted([*MODELS, "loras/early.safetensors"])
 
 
+def test_a_whole_disk_is_no_library(one: Machine, tmp_path: Path) -> None:
+    refused = one.run("model", "index", "dir", tmp_path.anchor)
+    assert refused.exit_code == 2
+    assert f"`{tmp_path.anchor}` is a whole disk" in refused.err
+    assert "Traceback" not in refused.err
+
+
 def test_other_tools_folders_are_used_where_they_lie(one: Machine, tmp_path: Path) -> None:
     for path in FOREIGN:
         put(tmp_path / path, tensor_file(path) if path.endswith(".safetensors") else b"")

@@ -177,6 +177,8 @@ def test_a_killed_update_goes_on_or_back(
     assert row["state"] == "updating"
     refused = receiver.one.run("status", "-e", "studio", "--json").envelope["errors"][0]
     assert refused["hint"] == "comfydock update --resume studio"
+    resumed = receiver.one.run("import", "--resume", "studio", "--json").envelope["errors"][0]
+    assert (resumed["code"], resumed["hint"]) == ("not-ready", refused["hint"])
     receiver.one.ok("rollback", "studio", "--json")
     assert (receiver.state(), receiver.packages(), receiver.head()) == (before, packages, first)
     assert git(receiver.cec, "status", "--porcelain") == ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from comfydock_cli.command_line import GlobalOptions
 from comfydock_cli.output import Output
@@ -32,6 +32,11 @@ class Context:
         self.terminal = terminal
         self.reporter = reporter
         self.environment = environment
+
+    @property
+    def programs_output(self) -> TextIO | None:
+        """Where a program in the foreground writes to: stdout, unless that is for JSON alone."""
+        return None if self.output.form == "text" else self.output.side.stream
 
     @cached_property
     def workspace(self) -> Workspace:

@@ -82,7 +82,7 @@ def run_comfyui(arguments: Namespace, context: Context) -> CommandResult:
     workspace = context.workspace
     environment = environments.ready_environment(workspace, context.options.env)
     options = [word for word in arguments.options if word != "--"]
-    exit_code = run_environment(workspace, environment, options)
+    exit_code = run_environment(workspace, environment, options, context.programs_output)
     return CommandResult(
         command="run",
         data={"environment": environment.name, "comfyui_exit_code": exit_code},

@@ -100,7 +100,7 @@ def _finished(result: ImportResult, arguments: Namespace, context: Context) -> C
         return told
     context.output.side.write_line(told.text)
     environment = environments.ready_environment(context.workspace, name)
-    exit_code = run_environment(context.workspace, environment, ())
+    exit_code = run_environment(context.workspace, environment, (), context.programs_output)
     return replace(
         told,
         text="",
@@ -133,6 +133,10 @@ def _told(result: ImportResult, context: Context) -> CommandResult:
                 "failed": [{"name": n, "reason": why} for n, why in result.models_failed],
             },
             "workflows": {"complete": result.workflows_complete, "all": list(result.workflows)},
+            "issues": [
+                {"workflow": i.workflow, "message": i.sentence, "blocking": i.blocking}
+                for i in result.issues
+            ],
             "next_steps": list(steps),
         },
         text="\n".join(result_lines(result, str(log))),

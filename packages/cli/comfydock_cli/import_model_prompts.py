@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from comfydock_core.domain.acquisition import ModelAcquisitionDecision
 from comfydock_core.domain.criticality import Criticality
 from comfydock_core.domain.manifest import ManifestWorkflowModel
-from comfydock_core.domain.names import url_problem
+from comfydock_core.domain.source_urls import typed_url_problem
 from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.interaction import ImportModelContext
 from comfydock_core.resolution.substitutes import Substitute, can_stand_in
@@ -65,7 +65,7 @@ class InteractiveAcquisition:
             url = self._terminal.ask_text("   Enter download URL (Enter alone: back):", flag=_FLAG)
             if not url:
                 return None
-            problem = url_problem(url)
+            problem = typed_url_problem(url)
             if not problem:
                 return ModelAcquisitionDecision(model=model, action="download", source_url=url)
             self._screen.write_line(f"   {escape_text(url)} {problem}")

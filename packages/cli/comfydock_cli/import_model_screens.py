@@ -9,6 +9,7 @@ from comfydock_core.domain.criticality import CRITICALITIES, MEANING, Criticalit
 from comfydock_core.domain.import_summary import ImportSummary, LocalModels
 from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.domain.untrusted import escape_text
+from comfydock_core.importing.plan import likeness
 from comfydock_core.interaction import ImportModelContext
 from comfydock_core.resolution.substitutes import Substitute
 
@@ -42,9 +43,13 @@ def overview_lines(summary: ImportSummary, local: LocalModels) -> list[str]:
             if inside
             else []
         ),
-        f"  ⬇ {counted(len(missing), 'model')} to be acquired ({sizes(missing)})",
+        f"  ⬇ {counted(len(missing), 'model')} {_need(missing)} acquisition ({sizes(missing)})",
         "",
     ]
+
+
+def _need(some: Sequence[ModelAggregate]) -> str:
+    return "needs" if len(some) == 1 else "need"
 
 
 def strategy_lines(summary: ImportSummary, local: LocalModels) -> list[str]:
@@ -117,9 +122,9 @@ def lookalike_lines(aggregate: ModelAggregate, here: ModelWithLocation) -> list[
     return [
         "",
         f"📦 {escape_text(aggregate.model.filename)} ({_size(aggregate)})",
-        f"   {escape_text(here.path)} looks like it; the bundle has no digest to compare",
+        f"   {escape_text(here.path)}: {likeness(aggregate)}",
         "   Existing model with same hash found. Use existing or download?",
-        "   [Y] Use existing  [d] Download",
+        "   [Y] Use existing  [a] Use all that look the same  [d] Download",
     ]
 
 

@@ -1,14 +1,16 @@
-"""What an import shows of its nodes before they are chosen (pure)."""
+"""What an import shows of its nodes, to choose from and as they are planned (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
+from comfydock_core.domain.acquisition import CodeOrigin, ImportPlan, NodeAcquisitionDecision
 from comfydock_core.domain.known_packs import shadowed_pack
 from comfydock_core.domain.manifest import NodeInfo, NodeSource
 from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.interaction import ImportNodeContext
 
+from comfydock_cli.import_screens import code_line
 from comfydock_cli.measures import counted, size_text
 
 _SHOWN = 20
@@ -17,6 +19,8 @@ _TITLES: dict[NodeSource, str] = {
     "git": "Git nodes",
     "development": "Development nodes",
 }
+NODE_SOURCES = frozenset(_TITLES)
+"""Kinds of ``CodeOrigin`` that are nodes."""
 
 
 def node_lines(context: ImportNodeContext) -> list[str]:
@@ -32,6 +36,37 @@ def node_lines(context: ImportNodeContext) -> list[str]:
     return [*lines, _total(context), ""]
 
 
+def planned_node_lines(plan: ImportPlan) -> list[str]:
+    """Draw what becomes of each node: where its code comes from, and whether it is here."""
+    installed, skipped = plan.nodes_for("install"), plan.nodes_for("skip")
+    origins = {(origin.kind, origin.name): origin for origin in plan.code}
+    lines = [f"  ⬇ Install: {counted(len(installed), 'node')}{_whence(plan, installed)}"]
+    for decision in installed:
+        node = decision.node
+        unknown = CodeOrigin(kind=node.source, name=node.name, detail=decision.source)
+        line = code_line(origins.get((node.source, node.name), unknown))
+        facts = [*_cached(node, plan.preflight.cached), *_shadowed(node)]
+        lines.append(f"    {', '.join([line, *facts])}")
+    if skipped:
+        names = ", ".join(escape_text(decision.node.name) for decision in skipped)
+        lines.append(f"  ⊗ Skip: {counted(len(skipped), 'node')} ({names})")
+        lines += [f"    ⚠ {d.node.name}: {escape_text(d.reason)}" for d in skipped if d.reason]
+    return lines
+
+
+def _whence(plan: ImportPlan, installed: Sequence[NodeAcquisitionDecision]) -> str:
+    names = {decision.node.name for decision in installed}
+    bundled = sum(decision.node.source == "development" for decision in installed)
+    here = len(names & plan.preflight.cached.keys())
+    rows = (
+        (len(installed) - bundled - here, "to download"),
+        (here, "already on this machine"),
+        (bundled, "in the bundle"),
+    )
+    listed = ", ".join(f"{count} {where}" for count, where in rows if count)
+    return f" ({listed})" if listed else ""
+
+
 def _total(context: ImportNodeContext) -> str:
     wanted = [node for node in context.all_nodes if node.source != "development"]
     fetched = [node for node in wanted if node.name not in context.cached]
@@ -42,21 +77,22 @@ def _total(context: ImportNodeContext) -> str:
 
 
 def _line(node: NodeInfo, context: ImportNodeContext) -> str:
-    facts = [*_origin(node), *_cached(node, context), *_warnings(node, context)]
+    facts = [*_origin(node, context), *_cached(node, context.cached), *_warnings(node, context)]
     shown = node.repository if node.source == "git" else node.name
     return f"  • {escape_text(shown)} ({escape_text(', '.join(facts))})"
 
 
-def _origin(node: NodeInfo) -> Iterable[str]:
+def _origin(node: NodeInfo, context: ImportNodeContext) -> Iterable[str]:
     if node.source == "development":
-        yield "bundled"
+        here = any((o.kind, o.name) == (node.source, node.name) for o in context.code)
+        yield "bundled" if here else "⚠ its source is not in the bundle"
     else:
         yield node.version[:8] if node.source == "git" else f"v{node.version}"
 
 
-def _cached(node: NodeInfo, context: ImportNodeContext) -> Iterable[str]:
-    if node.name in context.cached:
-        size = context.cached[node.name]
+def _cached(node: NodeInfo, cached: Mapping[str, int]) -> Iterable[str]:
+    if node.name in cached:
+        size = cached[node.name]
         yield f"cached, {size_text(size)}" if size else "cached"
 
 
@@ -65,5 +101,9 @@ def _warnings(node: NodeInfo, context: ImportNodeContext) -> Iterable[str]:
         _, brings, scripts = origin.detail.partition(", brings ")
         if brings and (origin.kind, origin.name) == (node.source, node.name):
             yield f"⚠ brings {scripts}"
+    yield from _shadowed(node)
+
+
+def _shadowed(node: NodeInfo) -> Iterable[str]:
     if pack := shadowed_pack(node):
         yield f"⚠ has the name of {pack} and is not it"

@@ -2,29 +2,61 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from comfydock_core.domain.acquisition import ImportPlan, ModelAcquisitionDecision
+from comfydock_core.domain.criticality import CRITICALITIES
+from comfydock_core.domain.download_time import download_time
 from comfydock_core.domain.untrusted import escape_text
 
 from comfydock_cli.import_machine_screens import machine_lines, problem_lines
-from comfydock_cli.import_screens import code_lines, sizes
-from comfydock_cli.measures import counted, size_text
+from comfydock_cli.import_node_screens import NODE_SOURCES, planned_node_lines
+from comfydock_cli.import_screens import code_line, sizes
+from comfydock_cli.measures import about_text, counted, size_text
+
+_LEGEND = "⚠ marks code that nobody vouches for: look at it before you go on"
 
 
 def plan_lines(plan: ImportPlan) -> list[str]:
-    """Draw the plan: everything that will be done, and all code that will be here afterwards."""
-    lines = ["📋 Acquisition Plan Summary:", "", f"Environment: {plan.environment}", "", "Nodes:"]
-    lines.append(f"  ⬇ Install: {counted(len(plan.nodes_for('install')), 'node')}")
-    if skipped := plan.nodes_for("skip"):
-        names = ", ".join(decision.node.name for decision in skipped)
-        lines.append(f"  ⊗ Skip: {counted(len(skipped), 'node')} ({names})")
-    lines += ["", "Models:", *_model_lines(plan), ""]
-    lines += machine_lines(plan)
-    lines += code_lines(plan.code)
-    lines += [f"⚠ {escape_text(warning)}" for warning in plan.warnings]
-    return [*lines, *problem_lines(plan.preflight), _total_download(plan)]
+    """Draw the plan: what it meets here, everything that it does, and all code that it brings."""
+    others = [origin for origin in plan.code if origin.kind not in NODE_SOURCES]
+    unvouched = any(not origin.pinned for origin in plan.code)
+    return [
+        "📋 Acquisition Plan Summary:",
+        "",
+        f"Environment: {plan.environment}",
+        *(machine_lines(plan) or [""]),
+        "Nodes:",
+        *planned_node_lines(plan),
+        "",
+        _models_title(plan),
+        *_model_lines(plan),
+        "",
+        *(["Other code:", *(f"  {code_line(origin)}" for origin in others)] if others else []),
+        *([_LEGEND] if unvouched else []),
+        *([""] if others or unvouched else []),
+        *(f"⚠ {escape_text(warning)}" for warning in plan.warnings),
+        *([_dropped(plan)] if plan.dropped else []),
+        *problem_lines(plan.preflight),
+        _total_download(plan),
+        *_estimate(plan),
+    ]
+
+
+def _dropped(plan: ImportPlan) -> str:
+    count = counted(len(plan.dropped), "part")
+    return f"⚠ Left out or changed of what the other tool wrote: {count} (listed above)"
+
+
+def _models_title(plan: ImportPlan) -> str:
+    everything = plan.aggregates.values()
+    if not everything:
+        return "Models:"
+    counts = Counter(aggregate.criticality for aggregate in everything)
+    listed = ", ".join(f"{counts[each]} {each}" for each in CRITICALITIES if counts[each])
+    return f"Models: {len(everything)} ({sizes(everything)}; {listed})"
 
 
 def _total_download(plan: ImportPlan) -> str:
@@ -32,6 +64,21 @@ def _total_download(plan: ImportPlan) -> str:
     unknown = sum(plan.aggregates[decision.key].total_size == 0 for decision in downloads)
     more = f", and {counted(unknown, 'model')} of unknown size" if unknown else ""
     return f"Total download: ~{size_text(plan.download_size)}{more}"
+
+
+def _estimate(plan: ImportPlan) -> list[str]:
+    found = download_time(plan)
+    if found is None:
+        return []
+    rest = ", ".join(map(escape_text, found.unmeasured))
+    if not found.speeds:
+        return [f"Estimated time: unknown, nothing was downloaded from {rest} here before"]
+    hosts = ", ".join(map(escape_text, found.speeds))
+    speed = size_text(int(next(iter(found.speeds.values()))))
+    measured = f"the {speed}/s" if len(found.speeds) == 1 else "the speeds"
+    later = f"; more for {rest}, never measured here" if rest else ""
+    time = about_text(found.seconds)
+    return [f"Estimated time: {time} at {measured} measured from {hosts}{later}"]
 
 
 def _model_lines(plan: ImportPlan) -> list[str]:
@@ -52,8 +99,10 @@ def _model_lines(plan: ImportPlan) -> list[str]:
         lines += [f"  ⊗ Skip: {counted(len(skips), 'model')}", *(_planned(plan, d) for d in skips)]
     if existing:
         title = f"{counted(len(existing), 'model')} ({_total(plan, existing)})"
-        lines += [f"  ✓ Found locally: {title}"]
-        lines += [_planned(plan, decision) for decision in existing if decision.reason]
+        unproved = [decision for decision in existing if decision.reason]
+        share = f", {len(unproved)} by looks alone:" if unproved else ""
+        lines += [f"  ✓ Found locally: {title}{share}"]
+        lines += [_planned(plan, decision) for decision in unproved]
     return lines or ["  none"]
 
 
@@ -73,7 +122,8 @@ def _substituted(decision: ModelAcquisitionDecision) -> str:
     name, chosen = escape_text(decision.model.filename), decision.substitute
     limit = f" (only in {', '.join(map(escape_text, decision.workflows))})"
     shown = escape_text(chosen.relative_path) if chosen else ""
-    return f"    • {name} → {shown}{limit if decision.workflows else ''}"
+    reason = f" ({decision.reason})" if decision.reason else ""
+    return f"    • {name} → {shown}{limit if decision.workflows else ''}{reason}"
 
 
 def plan_data(plan: ImportPlan) -> dict[str, object]:
@@ -81,7 +131,8 @@ def plan_data(plan: ImportPlan) -> dict[str, object]:
     return {
         "environment": plan.environment,
         "nodes": [
-            {"name": d.node.name, "action": d.action, "source": d.source} for d in plan.nodes
+            {"name": d.node.name, "action": d.action, "source": d.source, "reason": d.reason}
+            for d in plan.nodes
         ],
         "models": [
             {
@@ -101,6 +152,14 @@ def plan_data(plan: ImportPlan) -> dict[str, object]:
             for o in plan.code
         ],
         "download_size": plan.download_size,
+        "estimated_seconds": _seconds(plan),
         "warnings": list(plan.warnings),
+        "dropped": list(plan.dropped),
         "preflight": asdict(plan.preflight),
     }
+
+
+def _seconds(plan: ImportPlan) -> int | None:
+    """Return the estimate for all downloads, None where a part of it was never measured."""
+    found = download_time(plan)
+    return None if found is None or found.unmeasured else round(found.seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from comfydock_core.interaction import (
     AfterFailures,
     ImportNodeContext,
     ModelChoice,
+    PlanRevision,
 )
 
 from comfydock_cli.context import Context
@@ -64,6 +65,7 @@ class TerminalImport(InteractiveAcquisition):
         self._environment = context.environment
         self._answers = answers
         self._retried = False
+        self._all_existing = False
 
     def confirm_summary(self, summary: ImportSummary) -> bool:
         """Show what the bundle holds; planning goes on after a yes."""
@@ -108,25 +110,22 @@ class TerminalImport(InteractiveAcquisition):
         return "install" if wanted else "skip"
 
     def use_existing(self, model: ModelAggregate, here: ModelWithLocation) -> bool | None:
-        """Ask whether what only looks alike is taken."""
-        if self._answers.existing:
-            return self._answers.existing == "use"
+        """Ask whether what only looks alike is taken; one answer can be for all that follow."""
+        if self._answers.existing or self._all_existing:
+            return self._all_existing or self._answers.existing == "use"
         answer = self._terminal.choose(
             lookalike_lines(model, here),
             {"Y": "use existing", "d": "download"},
             default="Y",
             flag="--existing use|download",
-            unlisted={"q": "quit"},
+            unlisted={"a": "use all such files", "q": "quit"},
         )
-        return None if answer == "q" else answer == "y"
+        self._all_existing = answer == "a"
+        return None if answer == "q" else answer in ("y", "a")
 
     def choose_models(self, summary: ImportSummary, local: LocalModels) -> ModelChoice | None:
-        """Show the overview; ask only if there is something to decide."""
-        if not summary.aggregates:
-            return "all"
+        """Show the overview and what each choice would download."""
         self._show(["", *overview_lines(summary, local)])
-        if not summary.aggregates.keys() - local.known - summary.inside:
-            return "all"
         while True:
             answer = self._terminal.choose(
                 [*strategy_lines(summary, local), ""],
@@ -145,33 +144,35 @@ class TerminalImport(InteractiveAcquisition):
                 return STRATEGIES.get(answer)
             self._show(list_lines(summary.aggregates.values()))
 
-    def confirm_plan(
-        self, plan: ImportPlan, revise: Callable[[str], ImportPlan]
-    ) -> ImportPlan | None:
-        """Show the plan with all code it brings; a yes executes it, as it was edited."""
+    def confirm_plan(self, plan: ImportPlan, revision: PlanRevision) -> ImportPlan | None:
+        """Show the plan with all code it brings; a yes executes it, as it was changed."""
+        offered = {"n": "Choose nodes"} if revision.has_nodes else {}
+        offered |= {"m": "Choose models"} if revision.has_models else {}
+        choices = {"Y": "Execute plan", "e": "Edit plan", **offered, "c": "Cancel"}
+        question = "  ".join(f"[{letter}] {meaning}" for letter, meaning in choices.items())
         while True:
             self._show(["", *plan_lines(plan), ""])
-            answer = self._terminal.choose(
-                ["[Y] Execute plan  [e] Edit plan  [c] Cancel"],
-                {"Y": "execute", "e": "edit", "c": "cancel"},
-                default="Y",
-                flag="--yes",
-            )
+            answer = self._terminal.choose([question], choices, default="Y", flag="--yes")
             if answer == "c":
                 return None
             if answer == "y":
                 if self._answers.save_plan:
                     save_plan(plan, self._answers.save_plan)
                 return plan
-            plan = self._edited(plan, revise)
+            plan = self._revised(answer, plan, revision)
 
-    def _edited(self, plan: ImportPlan, revise: Callable[[str], ImportPlan]) -> ImportPlan:
+    def _revised(self, answer: str, plan: ImportPlan, revision: PlanRevision) -> ImportPlan:
+        if answer == "n":
+            return revision.choose_nodes()
+        return revision.choose_models() if answer == "m" else self._edited(plan, revision)
+
+    def _edited(self, plan: ImportPlan, revision: PlanRevision) -> ImportPlan:
         """Open the plan in an editor until it can be followed; what is given up changes nothing."""
         text = write_plan(plan, size_text)
         while True:
             try:
                 text = edit_text(text, self._environment)
-                return revise(text)
+                return revision.from_text(text)
             except EditorError as error:
                 self._show(_problem_lines(error.sentence, error.cause, error.hint))
                 return plan

@@ -9,6 +9,7 @@ from comfydock_core.domain.acquisition import (
     ImportResult,
     ModelAggregate,
 )
+from comfydock_core.domain.bundle import BundleManifest
 from comfydock_core.domain.import_summary import ImportSummary
 from comfydock_core.domain.manifest import NodeSource
 from comfydock_core.domain.untrusted import escape_text
@@ -37,16 +38,16 @@ def summary_lines(summary: ImportSummary) -> list[str]:
         if (found := manifest.nodes_by_source(source))
     )
     total = len(manifest.nodes)
-    when = bundle.timestamp[:16].replace("T", " ")
+    when = f" (exported {export_time(bundle)})" if bundle.timestamp else ""
     hosts = [*map(escape_text, summary.hosts), "the Python package index"]
     renamed = summary.environment != summary.requested_name
     return [
         "📦 Import Summary:",
         "",
-        f"Source: {escape_text(bundle.environment_name)} (exported {escape_text(when)} UTC)",
+        f"Source: {escape_text(bundle.environment_name + when)}",
         f"ComfyUI: {manifest.comfyui_version}",
         f"Python: {manifest.python_version}",
-        f"Exported by: comfydock v{escape_text(bundle.comfydock_version)}",
+        f"Exported by: {escape_text(exporter(bundle))}",
         "",
         "Contents:",
         f"  • {counted(len(manifest.workflows), 'workflow')}",
@@ -62,8 +63,27 @@ def summary_lines(summary: ImportSummary) -> list[str]:
         ),
         f"Will contact: {', '.join(hosts)}",
         *(f"⚠ {escape_text(warning)}" for warning in summary.warnings),
+        *dropped_lines(bundle, summary.dropped),
         "",
     ]
+
+
+def exporter(bundle: BundleManifest) -> str:
+    """Name what wrote a bundle, with its version where it says one."""
+    return bundle.tool or f"comfydock v{bundle.comfydock_version}"
+
+
+def export_time(bundle: BundleManifest) -> str:
+    """Return to the minute when a bundle was written."""
+    return f"{bundle.timestamp[:16].replace('T', ' ')} UTC"
+
+
+def dropped_lines(bundle: BundleManifest, dropped: Sequence[str]) -> list[str]:
+    """List what of another tool's bundle is not taken over as it is."""
+    if not dropped:
+        return []
+    title = f"⚠ Left out or changed of what {escape_text(exporter(bundle))} wrote:"
+    return [title, *(f"    • {escape_text(each)}" for each in dropped)]
 
 
 def sizes(aggregates: Iterable[ModelAggregate]) -> str:
@@ -77,12 +97,14 @@ def code_lines(
     """Draw all code that an import puts on this machine, marked where nobody vouches for it."""
     unvouched = any(not origin.pinned for origin in code)
     legend = " (⚠ nobody vouches for it: look at it first)" if unvouched else ""
-    lines = [f"{title}{legend}:"]
-    for origin in code:
-        mark = "•" if origin.pinned else "⚠"
-        what = _WHAT_RUNS.get(origin.kind, origin.kind)
-        lines.append(f"  {mark} {what} {escape_text(origin.name)}: {escape_text(origin.detail)}")
-    return [*lines, ""]
+    return [f"{title}{legend}:", *(f"  {code_line(origin)}" for origin in code), ""]
+
+
+def code_line(origin: CodeOrigin) -> str:
+    """Draw where one piece of code comes from."""
+    mark = "•" if origin.pinned else "⚠"
+    what = _WHAT_RUNS.get(origin.kind, origin.kind)
+    return f"{mark} {what} {escape_text(origin.name)}: {escape_text(origin.detail)}"
 
 
 def result_lines(result: ImportResult, log: str) -> list[str]:
@@ -155,10 +177,17 @@ def _node_result_lines(result: ImportResult) -> list[str]:
             lines.append(f"  • {counted(count, f'{source} node')} ({word})")
     if result.nodes_skipped:
         lines.append(f"  ⊗ skipped: {', '.join(result.nodes_skipped)}")
+        lines += _unasked(result)
     if result.nodes_failed:
         lines += ["", "  Failed nodes:"]
         lines += [f"    ✗ {name} ({escape_text(why)})" for name, why in result.nodes_failed]
     return lines
+
+
+def _unasked(result: ImportResult) -> list[str]:
+    """Say why nodes were skipped that somebody may have wanted."""
+    skipped = result.plan.nodes_for("skip") if result.plan else ()
+    return [f"    ⚠ {d.node.name}: {escape_text(d.reason)}" for d in skipped if d.reason]
 
 
 def _model_result_lines(result: ImportResult) -> list[str]:

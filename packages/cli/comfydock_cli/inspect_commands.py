@@ -84,6 +84,7 @@ def inspection_data(inspection: Inspection) -> dict[str, object]:
             "total": inspection.disk_needed,
         },
         "warnings": list(inspection.warnings),
+        "dropped": list(summary.dropped),
     }
     return {**data, "difference": asdict(difference)} if difference else data
 
@@ -99,6 +100,7 @@ def _bundle_data(inspection: Inspection) -> dict[str, object]:
         "environment": bundle.environment_name,
         "timestamp": bundle.timestamp,
         "comfydock_version": bundle.comfydock_version,
+        "tool": bundle.tool,
         "exported_commit": bundle.exported_commit,
         "platform": bundle.platform,
     }

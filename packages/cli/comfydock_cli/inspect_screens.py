@@ -18,7 +18,13 @@ from comfydock_core.importing.inspection import (
 from comfydock_core.importing.plan import by_criticality
 from comfydock_core.importing.summary import DevelopmentSource
 
-from comfydock_cli.import_screens import code_lines, sizes
+from comfydock_cli.import_screens import (
+    code_lines,
+    dropped_lines,
+    export_time,
+    exporter,
+    sizes,
+)
 from comfydock_cli.measures import counted, size_text
 
 _PROFILES = {
@@ -48,18 +54,18 @@ def inspection_lines(inspection: Inspection) -> list[str]:
         lines += ["", *_difference_lines(inspection, inspection.difference)]
     if inspection.warnings:
         lines += ["", *(f"⚠ {escape_text(warning)}" for warning in inspection.warnings)]
-    return lines
+    return [*lines, *dropped_lines(inspection.summary.bundle, inspection.summary.dropped)]
 
 
 def _head(inspection: Inspection) -> list[str]:
     bundle, manifest = inspection.summary.bundle, inspection.summary.manifest
-    when = bundle.timestamp[:16].replace("T", " ")
+    when = f", exported {export_time(bundle)} on {bundle.platform}" if bundle.timestamp else ""
     commit = f" (commit {manifest.comfyui_commit[:8]})" if manifest.comfyui_commit else ""
     torch = manifest.torch
     backend = f" ({torch.backend})" if torch.backend else ""
     rows = [
-        ("Source", f"{bundle.environment_name}, exported {when} UTC on {bundle.platform}"),
-        ("By", f"comfydock v{bundle.comfydock_version}"),
+        ("Source", f"{bundle.environment_name}{when}"),
+        ("By", exporter(bundle)),
         ("ComfyUI", f"{manifest.comfyui_version}{commit}"),
         ("Python", manifest.python_version),
         ("Torch", f"{torch.version}{backend}, as it ran there" if torch.version else ""),

@@ -2,32 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from comfydock_core.domain.byte_sizes import size_text
 
-_UNITS = ("KB", "MB", "GB", "TB")
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)\s*([KMGT]?)I?B?")
-
-
-def size_text(size: int) -> str:
-    """Return ``size`` bytes with one decimal: ``4.2 GB``, in steps of 1024; below that ``17 B``."""
-    if size < 1024:
-        return f"{size} B"
-    amount = float(size)
-    for unit in _UNITS:
-        amount /= 1024
-        # 1023.95 would be drawn as 1024.0 of the smaller unit.
-        if amount < 1023.95:
-            return f"{amount:.1f} {unit}"
-    return f"{amount:.1f} {_UNITS[-1]}"
-
-
-def parsed_size(text: str) -> int | None:
-    """Return the bytes of ``500``, ``500KB``, ``5 MB`` or ``1.5G``; None for anything else."""
-    match = _SIZE.fullmatch(text.strip().upper())
-    if not match:
-        return None
-    steps = ("", "K", "M", "G", "T").index(match[2])
-    return int(float(match[1]) * 1024**steps)
+__all__ = ["about_text", "counted", "duration_text", "size_text"]
 
 
 def duration_text(seconds: float) -> str:
@@ -38,6 +15,15 @@ def duration_text(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def about_text(seconds: float) -> str:
+    """Return an estimate as coarse as it is: ``about 40 s``, ``about 15 min``, ``about 2.5 h``."""
+    if seconds < 60:
+        return f"about {max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"
 
 
 def counted(number: int, noun: str) -> str:

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from shlex import quote
 
+from comfydock_core.domain.model_sources import ExaminedSource, difference
 from comfydock_core.domain.models import ModelWithLocation, detect_url_type
 from comfydock_core.domain.names import url_problem
 from comfydock_core.domain.untrusted import escape_text
@@ -128,7 +129,7 @@ def add_model_source(arguments: Namespace, context: Context) -> CommandResult:
     urls: tuple[str, ...] = (arguments.url,)
     try:
         found = workspace.tools.model_hosts.examine(arguments.url)
-        _require_same(model, found.size, found.sha256, arguments.url)
+        _require_same(model, found, arguments.url)
         urls = tuple(dict.fromkeys((found.url, found.original)))
         notes = (f"this source {found.problem}",) if found.problem else ()
     except NetworkError as error:
@@ -147,15 +148,12 @@ def add_model_source(arguments: Namespace, context: Context) -> CommandResult:
     )
 
 
-def _require_same(model: ModelWithLocation, size: int | None, sha256: str, url: str) -> None:
+def _require_same(model: ModelWithLocation, found: ExaminedSource, url: str) -> None:
     """Refuse an address of which its host says that another file lies there."""
-    other_size = size is not None and size != model.size
-    if other_size or (sha256 and model.sha256_hash and sha256 != model.sha256_hash):
-        told = f"{size} bytes" if other_size else f"sha256 {sha256}"
-        own = f"{model.size} bytes" if other_size else f"sha256 {model.sha256_hash}"
+    if problem := difference(found, model.size, model.sha256_hash):
         raise UsageError(
             f"`{url}` is another file than `{model.relative_path}`",
-            cause=f"there: {told}; here: {own}",
+            cause=problem,
             hint=f"comfydock model info {_typed(model)}",
             subject=url,
         )

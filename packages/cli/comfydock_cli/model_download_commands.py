@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from shlex import quote
 
+from comfydock_core.domain.byte_sizes import parsed_size
 from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.errors import UsageError
 from comfydock_core.services.model_service import ModelService
@@ -19,7 +20,6 @@ from comfydock_core.workspace.model_fetching import (
 )
 
 from comfydock_cli.context import Context
-from comfydock_cli.measures import parsed_size
 from comfydock_cli.result import CommandResult, error_item
 
 

@@ -8,6 +8,7 @@ from argparse import ArgumentParser, Namespace
 from comfydock_core.domain.untrusted import escape_text, is_text
 from comfydock_core.errors import NotFoundError, UsageError
 from comfydock_core.storage.extra_model_paths import is_extra_model_paths
+from comfydock_core.storage.model_walk import whole_place
 from comfydock_core.storage.user_paths import user_path
 from comfydock_core.workspace.workspace import Workspace
 
@@ -35,6 +36,12 @@ def set_models_directory(arguments: Namespace, context: Context) -> CommandResul
         raise NotFoundError(
             f"`{arguments.folder}` is no folder",
             hint="comfydock model index dir ~/ComfyUI/models",
+            subject=arguments.folder,
+        )
+    if reason := whole_place(folder):
+        raise UsageError(
+            f"`{arguments.folder}` {reason}",
+            hint="name the folder in it where the models are",
             subject=arguments.folder,
         )
     if not is_text(str(folder.absolute())):

@@ -76,13 +76,16 @@ def _decoded(data: bytes, path: Path) -> str:
 
 
 def read_plan(path: Path) -> str:
-    """Read a saved plan's text."""
-    if not path.is_file():
+    """Read a saved plan's text, which is not empty."""
+    if not os.path.isfile(path):  # noqa: PTH113 - Path's raises for too long a name
         raise NotFoundError(f"`{path}` is no file", subject=str(path))
     with storage_errors(path):
         if path.stat().st_size > _LARGEST:
             raise UsageError(f"`{path}` is too large for a plan", subject=str(path))
-        return _decoded(path.read_bytes(), path)
+        text = _decoded(path.read_bytes(), path)
+    if not text:
+        raise UsageError(f"`{path}` is empty: it decides nothing", subject=str(path))
+    return text
 
 
 def save_plan(plan: ImportPlan, path: Path) -> None:

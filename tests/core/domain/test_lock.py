@@ -6,6 +6,7 @@ from comfydock_core.domain.lock import (
     foreign_packages,
     parse_lock,
     unlisted_files,
+    without_constraints,
     without_cutoff,
     without_files,
 )
@@ -157,3 +158,19 @@ def test_the_cutoff_leaves_the_lock(options: str, left: str) -> None:
     assert ("[options]" in found) == bool(left)
     assert left in found
     assert parse_lock(found.encode()) == ()
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        "",
+        'constraints = [{ name = "alpha", specifier = "==1.0" }]\n',
+        "constraints = [\n"
+        '    { name = "alpha", specifier = "==1.0" },\n'
+        """    { name = "beta", marker = "os_name in 'a[b]'", specifier = "==2.0" },\n"""
+        "]\n",
+    ],
+)
+def test_what_a_resolution_was_held_to_goes(constraints: str) -> None:
+    lock = LOCK.replace("[[package]]", '[manifest]\n%sexcludes = ["torch"]\n\n[[package]]', 1)
+    assert without_constraints(lock % constraints) == lock % ""

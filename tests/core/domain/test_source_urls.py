@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from comfydock_core.domain.source_urls import storable_url
+from comfydock_core.domain.source_urls import storable_url, typed_url_problem
 
 HF = "https://huggingface.co/a/b/resolve/main/c.safetensors"
 CIVITAI = "https://civitai.com/api/download/models/12?fileId=3&type=Model&format=SafeTensor"
@@ -39,3 +39,25 @@ CIVITAI = "https://civitai.com/api/download/models/12?fileId=3&type=Model&format
 def test_what_opens_doors_is_not_stored(url: str, expected: str) -> None:
     assert storable_url(url) == expected
     assert storable_url(expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        (HF, ""),
+        (f"{HF}?download=true", ""),
+        (f"{CIVITAI}&size=pruned&fp=fp16", ""),
+        ("https://h/m?keyword=cat;monkey=1#part", ""),
+        ("ftp://h/m", "is no http or https address"),
+        ("https://user:pw@h/m", "carries a user name or password"),
+        (f"{CIVITAI}&token=abc", "carries a token"),
+        ("https://h/m?a=1;TO%6Ben=abc", "carries a token"),
+        ("https://h/m?X-Amz-Signature=2", "carries a token"),
+        ("https://h/m#access_token=abc", "carries a token"),
+        ("https://h/hf_" + "a" * 34 + "/m", "carries a token"),
+    ],
+)
+def test_what_may_not_be_kept_is_said(url: str, problem: str) -> None:
+    told = typed_url_problem(url)
+    assert told.startswith(problem)
+    assert bool(told) == bool(problem)

@@ -11,6 +11,8 @@ from comfydock_core.errors import BundleError, StorageError
 from comfydock_core.exporting.bundle_writer import ExportBundle
 from comfydock_core.importing.bundle_reader import BundleContents, read_bundle
 
+from tests.core.importing.projects import project
+
 MANIFEST = BundleManifest(
     timestamp="2025-01-15T10:30:00Z",
     comfydock_version="2.0.0",
@@ -23,7 +25,7 @@ MANIFEST = BundleManifest(
     total_nodes=1,
 )
 FILES = {
-    "pyproject.toml": b"[project]",
+    "pyproject.toml": project("node"),
     "uv.lock": b"version = 1",
     ".python-version": b"3.11\n",
     "workflows/main.json": b"{}",

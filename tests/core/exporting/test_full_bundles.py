@@ -18,6 +18,8 @@ from comfydock_core.errors import BundleError, DiskFullError, StorageError
 from comfydock_core.exporting.bundle_writer import ExportBundle
 from comfydock_core.importing.bundle_reader import BundleContents, read_bundle, unpack_models
 
+from tests.core.importing.projects import project
+
 MANIFEST = BundleManifest(
     timestamp="2025-01-15T10:30:00Z",
     comfydock_version="2.0.0",
@@ -39,7 +41,7 @@ INPUTS = {"photo.png": b"\x89PNG", "sub/voice.wav": b"RIFF"}
 def make(folder: Path) -> ExportBundle:
     """Lay the files of an environment out below ``folder``."""
     places = {
-        "pyproject.toml": b"[project]",
+        "pyproject.toml": project("pack"),
         "uv.lock": b"version = 1",
         ".python-version": b"3.11",
         "flows/main.json": b"{}",

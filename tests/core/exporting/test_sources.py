@@ -20,13 +20,15 @@ from comfydock_core.domain.manifest import (
 from comfydock_core.events import Event, ItemFinished, Notice
 from comfydock_core.exporting.enrichment import with_index
 from comfydock_core.exporting.sources import settle_sources, without_sources
+from comfydock_core.importing.host_checks import AskingLimits
+from comfydock_core.storage.model_hosts import ModelHosts
 from comfydock_core.workspace.workspace import Workspace
 
-from tests.core.storage.host_clients import client_for
+from tests.core.storage.host_clients import QUICK, client_for
 from tests.core.workspace.workspaces import SMALL, workspace_at
 from tests.hub.civitai import Civitai, CivitaiFile, civitai
 from tests.hub.hugging_face import COMMIT, HuggingFace, hugging_face
-from tests.hub.serving import serving
+from tests.hub.serving import Exchange, serving
 from tests.hub.signed_storage import signed_storage
 
 OURS, OTHERS = b"ours" * 900, b"another" * 500
@@ -119,6 +121,12 @@ def unused_port() -> int:
         return port
 
 
+def reach(workspace: Workspace, mirrors: Mapping[str, str]) -> None:
+    """Let a workspace reach public hosts at these addresses."""
+    workspace.tools.http = client_for(mirrors)
+    workspace.tools.hurried_model_hosts = ModelHosts(workspace.tools.http)
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     told = Told()
@@ -134,14 +142,13 @@ def world(tmp_path: Path) -> Iterator[World]:
         hub = stack.enter_context(hugging_face({"o/r": files}, storage))
         versions = {"5": [CivitaiFile(file_id=8, name="x.sft", sha256=SHA256, size_kb=1)]}
         site = stack.enter_context(civitai(versions, storage))
-        workspace.tools.http = client_for(
-            {
-                "https://huggingface.co": hub.url,
-                "https://civitai.com": site.url,
-                "https://civitai.red": site.url,
-                SILENT_HOST: f"http://127.0.0.1:{unused_port()}",
-            }
-        )
+        mirrors = {
+            "https://huggingface.co": hub.url,
+            "https://civitai.com": site.url,
+            "https://civitai.red": site.url,
+            SILENT_HOST: f"http://127.0.0.1:{unused_port()}",
+        }
+        reach(workspace, mirrors)
         yield World(workspace=workspace, told=told, hub=hub, civitai=site)
 
 
@@ -154,7 +161,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         ((ABSENT, MAIN), (PINNED, MAIN), "absent.safetensors"),
         ((SILENT,), (SILENT,), "could not be reached"),
         ((SILENT, MAIN), (PINNED, MAIN, SILENT), "could not be reached"),
-        ((OTHER,), (BY_HASH, PINNED, MAIN), "another file lies there: 3500 bytes instead of 3600"),
+        ((OTHER,), (BY_HASH, PINNED, MAIN), "lies there: 3,500 bytes instead of 3,600"),
         ((ABSENT,), (BY_HASH, PINNED, MAIN), "absent.safetensors"),
         ((), (BY_HASH,), ""),
     ],
@@ -164,6 +171,15 @@ def test_declared_addresses_are_held_against_their_hosts(
 ) -> None:
     assert world.settled(*declared) == expected
     assert said in world.told.detail(declared[0] if declared else "")
+
+
+def test_a_host_that_says_nothing_is_not_asked_for_each_address(world: World) -> None:
+    urls = [f"{SILENT_HOST}/{number}.safetensors" for number in range(30)]
+    with serving(Exchange.cut) as silent:
+        only(world, models_example=silent.url)
+        assert set(world.settled(*urls)) == set(urls)
+        assert 0 < len(silent.requests) <= 2 * AskingLimits().per_host * QUICK.attempts
+    assert all("could not be reached" in world.told.detail(url) for url in urls)
 
 
 def test_what_was_found_out_is_not_asked_again(world: World) -> None:
@@ -179,7 +195,7 @@ def only(world: World, **hosts: str) -> None:
     nobody = f"http://127.0.0.1:{unused_port()}"
     silent = dict.fromkeys((SILENT_HOST, "https://civitai.com", "https://civitai.red"), nobody)
     reached = {f"https://{name.replace('_', '.')}": url for name, url in hosts.items()}
-    world.workspace.tools.http = client_for({**silent, **reached})
+    reach(world.workspace, {**silent, **reached})
 
 
 def test_an_unreachable_look_up_is_said_and_stops_nothing(world: World) -> None:

@@ -10,10 +10,11 @@ from comfydock_core.importing.bundle_reader import BundleContents, read_bundle
 from comfydock_core.storage.archive import MemberSource, contents_digest
 from comfydock_core.storage.tar_writer import write_archive
 
+from tests.core.importing.projects import project
 from tests.core.storage.archive_bytes import gz, member, tar
 
 CONTENTS = {
-    "pyproject.toml": b"[project]",
+    "pyproject.toml": project("one", "two"),
     "uv.lock": b"version = 1",
     ".python-version": b"3.11\n",
     "workflows/b.json": b"{}",
@@ -55,7 +56,7 @@ def read(tmp_path: Path, contents: dict[str, bytes]) -> BundleContents:
 
 def test_a_whole_bundle_is_unpacked_and_described(tmp_path: Path) -> None:
     bundle = read(tmp_path, CONTENTS | {"manifest.json": manifest(CONTENTS)})
-    assert bundle.pyproject_path.read_bytes() == b"[project]"
+    assert bundle.pyproject_path.read_bytes() == CONTENTS["pyproject.toml"]
     assert bundle.lock_path.read_bytes() == b"version = 1"
     assert bundle.python_version == "3.11"
     assert bundle.workflows == ("b.json", "sub/a.json")
@@ -98,9 +99,26 @@ def test_every_member_is_held_against_the_manifest(
     assert words in caught.value.sentence
 
 
+@pytest.mark.parametrize(
+    ("nodes", "told"),
+    [(("one",), "dev_nodes/two"), (("ONE", "two"), "dev_nodes/one"), ((), "dev_nodes/one")],
+)
+@pytest.mark.parametrize("changes", [{}, {"files": None}])
+def test_the_source_of_a_node_that_is_not_listed_is_refused(
+    tmp_path: Path, nodes: tuple[str, ...], told: str, changes: dict[str, object]
+) -> None:
+    contents = CONTENTS | {"pyproject.toml": project(*nodes)}
+    with pytest.raises(BundleError) as caught:
+        read(tmp_path, contents | {"manifest.json": manifest(contents, **changes)})
+    rule = "is no development node that `pyproject.toml` lists"
+    assert caught.value.sentence == f"`x.tar.gz`: member `{told}` {rule}"
+    assert caught.value.subject == told
+
+
 @pytest.mark.parametrize("path", ["pyproject.toml", "uv.lock", ".python-version", "manifest.json"])
 def test_a_missing_file_is_named(tmp_path: Path, path: str) -> None:
-    contents = CONTENTS | {"manifest.json": manifest(CONTENTS)}
+    # A file of [tool.comfydock] without manifest.json would be a bundle of ComfyDock 1.x.
+    contents = CONTENTS | {"pyproject.toml": b"[project]", "manifest.json": manifest(CONTENTS)}
     del contents[path]
     with pytest.raises(BundleError) as caught:
         read(tmp_path, contents)

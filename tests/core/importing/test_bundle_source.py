@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +17,13 @@ from comfydock_core.errors import (
     UsageError,
 )
 from comfydock_core.importing.bundle_source import (
+    KEPT_SECONDS,
     BundleAddress,
     bundle_address,
     forget_fetched,
     local_bundle,
 )
+from comfydock_core.workspace.journal import Journal, write_journal
 from comfydock_core.workspace.workspace import Workspace
 from filelock import FileLock
 
@@ -190,3 +194,58 @@ def test_two_at_once_do_not_mix(host: ModelHost, here: Workspace) -> None:
     with FileLock(folder / f"{address.key}.lock"), pytest.raises(ComfydockError) as busy:
         local_bundle(here, url)
     assert isinstance(busy.value, BusyError)
+
+
+def made_old(here: Workspace, seconds: float) -> None:
+    for path in (here.root / "cache/downloads").iterdir():
+        os.utime(path, (time.time() - seconds,) * 2)
+
+
+def left(here: Workspace) -> list[str]:
+    return sorted(
+        p.suffix for p in (here.root / "cache/downloads").iterdir() if p.suffix != ".lock"
+    )
+
+
+def test_what_nobody_comes_back_for_goes_after_a_week(
+    here: Workspace, host: ModelHost, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.tar.gz"
+    other.write_bytes(b"x")
+    local_bundle(here, f"{host.url}/studio.tar.gz")
+    made_old(here, KEPT_SECONDS - 60)
+    local_bundle(here, other)
+    assert left(here) == [".gz", ".json"]
+    local_bundle(here, f"{host.url}/studio.tar.gz")
+    sent = host.sent("/studio.tar.gz")
+    made_old(here, KEPT_SECONDS + 60)
+    local_bundle(here, other)
+    assert left(here) == []
+    local_bundle(here, f"{host.url}/studio.tar.gz")
+    assert host.sent("/studio.tar.gz") >= sent + len(BUNDLE)
+
+
+def test_asking_for_it_again_begins_the_week_anew(
+    here: Workspace, host: ModelHost, tmp_path: Path
+) -> None:
+    place = local_bundle(here, f"{host.url}/studio.tar.gz#sha256={SHA256}")
+    made_old(here, KEPT_SECONDS - 60)
+    assert local_bundle(here, f"{host.url}/studio.tar.gz#sha256={SHA256}") == place
+    assert all(
+        time.time() - path.stat().st_mtime < KEPT_SECONDS / 2
+        for path in (here.root / "cache/downloads").iterdir()
+        if path.suffix != ".lock"
+    )
+
+
+def test_an_unfinished_import_keeps_its_bundle(here: Workspace, host: ModelHost) -> None:
+    url = f"{host.url}/studio.tar.gz"
+    place = local_bundle(here, url)
+    sent = host.sent("/studio.tar.gz")
+    write_journal(here.environments_path / "studio", Journal(work="import", archive=str(place)))
+    broken = here.environments_path / "broken"
+    broken.mkdir()
+    (broken / "import.json").write_text("{")
+    made_old(here, KEPT_SECONDS + 60)
+    assert local_bundle(here, url) == place
+    assert host.sent("/studio.tar.gz") - sent <= 1

@@ -56,7 +56,7 @@ def node(**fields: str) -> Mapping[str, Any]:
         (
             {"source": "registry", "version": "1.0", "criticality": "optional"},
             {"source": "registry", "version": "1.0"},
-            "node mine was optional",
+            "node mine: that it is optional",
         ),
         (
             {"source": "git", "version": "main", "repository": "https://github.com/a/b"},
@@ -95,13 +95,13 @@ def test_a_development_node_without_its_source_is_said(fields: dict[str, str], w
     [
         ({"mine-b4610bd9": ["tabulate"]}, {"mine-b4610bd9": ("tabulate",)}, (), ""),
         ({"mine-b4610bd9": ["torch>=2", "x"]}, {"mine-b4610bd9": ("x",)}, ("torch>=2",), ""),
-        ({"mine-else-b4610bd9": ["x"]}, {}, (), "mine-else-b4610bd9 (x) belongs to no node"),
+        ({"mine-else-b4610bd9": ["x"]}, {}, (), "mine-else-b4610bd9 (x): belongs to no node"),
         ({"comfygit-system": ["uv>=0.11.8"]}, {}, (), "comfygit-system (uv>=0.11.8)"),
         (
             {"mine-b4610bd9": ["x @ https://example.com/x.whl", "y"]},
             {"mine-b4610bd9": ("y",)},
             (),
-            "node mine asks for x @ https://example.com/x.whl",
+            "node mine: asks for x @ https://example.com/x.whl",
         ),
     ],
 )
@@ -134,7 +134,7 @@ def test_a_group_goes_to_the_node_whose_digits_it_has() -> None:
     ("key", "changes", "kept", "words"),
     [
         (KEY, {}, True, ""),
-        (KEY, {"relative_path": "configs/a.yaml"}, False, "file configs/a.yaml is no model file"),
+        (KEY, {"relative_path": "configs/a.yaml"}, False, "file configs/a.yaml: no model file"),
         (KEY, {"sources": ["file:///home/me/a"]}, True, "source file:///home/me/a of"),
         ("a" * 64, {}, True, ""),
     ],
@@ -215,7 +215,7 @@ def test_the_environment_gets_a_name(name: str, expected: str) -> None:
 def test_a_workflow_without_its_file_is_left_out() -> None:
     bundle = converted({"workflows": {"main": {}, "gone": {}}})
     assert list(bundle.manifest.workflows) == ["main"]
-    assert bundle.dropped == ("workflow gone is not in the bundle",)
+    assert bundle.dropped == ("workflow gone: its file is not in the bundle",)
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,11 @@ def changed(
 
 
 @pytest.mark.parametrize(
-    ("sample", "commit", "nodes", "dropped"),
+    ("sample", "tool", "commit", "nodes", "dropped"),
     [
         (
             DOCK,
+            "ComfyDock 1.x",
             "",
             {
                 "acme-git": ("git", "f5c3ce084db9b34fe8210f7a2360f84106521238", "colorama"),
@@ -61,10 +62,9 @@ def changed(
                 "my-dev-node": ("development", "dev", "tabulate"),
             },
             [
-                "written by ComfyDock 1.x",
-                "left out: dev_nodes/my-dev-node/.git/, dev_nodes/my-dev-node/.venv/ (2 files)",
-                "dev_nodes/my-dev-node/.env (1 file), which holds credentials",
-                "dev_nodes/my-dev-node/data/x.bin (1 file), which git ignores",
+                "dev_nodes/my-dev-node/.git/, dev_nodes/my-dev-node/.venv/ (2 files): no part",
+                "dev_nodes/my-dev-node/.env (1 file): with credentials",
+                "dev_nodes/my-dev-node/data/x.bin (1 file): ignored by git",
                 "[tool.uv] constraint-dependencies (torch==2.13.0+cpu",
                 "[tool.uv] index (pytorch-cpu)",
                 "[tool.uv] sources (torch, torchvision, torchaudio)",
@@ -72,6 +72,7 @@ def changed(
         ),
         (
             GIT,
+            "ComfyGit",
             COMMIT,
             {
                 "acme-git": ("git", "f5c3ce084db9b34fe8210f7a2360f84106521238", "colorama"),
@@ -79,8 +80,7 @@ def changed(
                 "my-dev-node": ("development", "dev", "tabulate"),
             },
             [
-                "written by ComfyGit",
-                "package_config.toml (1 file), which serves only that tool",
+                "package_config.toml (1 file): of use to that tool",
                 "my-dev-node: its source is not in the bundle; ask the sender",
                 "dependency group comfygit-system (uv>=0.11.8)",
                 "[tool.uv] override-dependencies",
@@ -90,6 +90,7 @@ def changed(
         ),
         (
             GIT_DEVELOPMENT,
+            "ComfyGit",
             COMMIT,
             {
                 "acme-git": ("git", "f5c3ce084db9b34fe8210f7a2360f84106521238", "colorama"),
@@ -103,6 +104,7 @@ def changed(
 def test_the_samples_are_taken_over(
     tmp_path: Path,
     sample: str,
+    tool: str,
     commit: str,
     nodes: dict[str, tuple[str, str, str]],
     dropped: list[str],
@@ -119,8 +121,9 @@ def test_the_samples_are_taken_over(
     assert manifest.workflows["main"].nodes == tuple(sorted(nodes))
     assert bundle.workflows == bundle.manifest.workflows == ("main.json",)
     assert "torch" in manifest.requirements
+    assert bundle.manifest.tool == tool
     for words in dropped:
-        assert [words in warning for warning in bundle.warnings].count(True) == 1, words
+        assert [words in each for each in bundle.dropped].count(True) == 1, words
 
 
 @pytest.mark.parametrize("sample", [DOCK, GIT, GIT_DEVELOPMENT])

@@ -11,6 +11,7 @@ from comfydock_core.domain.acquisition import ImportPlan, ModelAcquisitionDecisi
 from comfydock_core.domain.manifest import NodeInfo
 from comfydock_core.domain.model_sources import ExaminedSource
 from comfydock_core.domain.settings import HostSettings
+from comfydock_core.errors import NetworkError
 from comfydock_core.importing.host_checks import (
     AskingLimits,
     ask_all,
@@ -83,7 +84,7 @@ def wanted(number: int, *urls: str) -> ModelAggregate:
         (("/gone",), None, "` has no `", False),
         (("/token",), None, "", False),
         (("/page",), None, "is a web page, not a file", False),
-        (("/longer",), None, "6 bytes where 5 are wanted", False),
+        (("/longer",), None, "6 bytes instead of 5", False),
         (("/gone", "/good"), 5, "", False),
         (("/gone", "!/x", "/good"), 5, "", False),
         (("/gone", "/longer"), None, "` has no `", False),
@@ -194,3 +195,20 @@ def test_a_registry_that_nobody_answers_for_is_named_once() -> None:
     found = check_registry([node], registry)
     assert (found.problems, found.unreachable) == ((), (hosts.registry.removeprefix("http://"),))
     assert check_registry([], registry).unreachable == ()
+
+
+@pytest.mark.parametrize(("heard", "asked"), [(False, 1), (True, 5)])
+def test_a_silent_host_is_not_asked_for_each_address(heard: bool, asked: int) -> None:
+    seen: list[str] = []
+
+    def examine(url: str) -> ExaminedSource:
+        seen.append(url)
+        if heard and url.endswith("0"):
+            return ExaminedSource(url=url, original=url, kind="custom")
+        raise NetworkError(f"`{url}` does not answer") from TimeoutError()
+
+    urls = [f"https://a.org/{number}" for number in range(5)]
+    limits = AskingLimits(per_host=1)
+    answers = ask_all(urls, examine, limits, time.monotonic() + 30)
+    assert answers.keys() == set(urls)
+    assert len(seen) == asked

@@ -31,70 +31,84 @@ from tests.core.importing.summaries import KEY, aggregate, local_file, summary
 
 URL = "https://h.org/a.safetensors"
 HERE = local_file("loras/a.safetensors")
+OTHER_HERE = local_file("loras/other.safetensors")
 NOWHERE, VERIFIED, PROBABLE = (
     LocalModels(),
     LocalModels(verified={KEY: HERE}),
     LocalModels(probable={KEY: HERE}),
 )
-STRATEGIES: tuple[ModelStrategy, ...] = get_args(ModelStrategy)
-WANTED = {"all": 3, "flexible": 2, "required": 1, "skip": 0}
+BOTH = LocalModels(verified={KEY: HERE}, probable={KEY: OTHER_HERE})
+STRATEGIES: tuple[ModelStrategy, ...] = ("all", "flexible", "required", "skip")
 TARGET = "loras/a.safetensors"
 OTHER = "https://h.org/other.safetensors"
 LOCAL_STATES = {
-    "none": (NOWHERE, False),
-    "verified": (VERIFIED, False),
-    "probable": (PROBABLE, False),
-    "bundled": (NOWHERE, True),
-    "bundled and probable": (PROBABLE, True),
-    "bundled and verified": (VERIFIED, True),
+    # What is here, whether a look-alike was refused, whether the bundle holds the file.
+    "nowhere": (NOWHERE, False, False),
+    "verified": (VERIFIED, False, False),
+    "looks alike": (PROBABLE, False, False),
+    "refused": (PROBABLE, True, False),
+    "verified, another looks alike": (BOTH, False, False),
+    "bundled": (NOWHERE, False, True),
+    "bundled, looks alike": (PROBABLE, False, True),
+    "bundled, refused": (PROBABLE, True, True),
+    "bundled, verified": (VERIFIED, False, True),
 }
+SOURCES = {"none": (), "one": (URL,), "two": (URL, OTHER)}
+MEANING = {
+    "D": ("download", URL, ""),
+    "O": ("download", OTHER, ""),
+    "E": ("existing", TARGET, ""),
+    "P": ("existing", TARGET, "same size and short hash; the bundle has no full digest"),
+    "U": ("unpack", "", ""),
+    "S": ("substitute", "loras/chosen.safetensors", ""),
+    "n": ("skip", "", "not chosen"),
+    "s": ("skip", "", "no source known"),
+}
+"""A letter of the tables: the action, what it works with, the reason."""
+USUAL = {
+    # Without a source | with some: for a required, flexible, optional model; in each the letters
+    # are for the strategies all, flexible, required, skip.
+    "nowhere": "ssss ssss ssss | DDDn DDnn Dnnn",
+    "verified": "EEEE EEEE EEEE | EEEE EEEE EEEE",
+    "looks alike": "PPPP PPPP PPPP | PPPP PPPP PPPP",
+    "refused": "ssss ssss ssss | DDDn DDnn Dnnn",
+    "verified, another looks alike": "EEEE EEEE EEEE | EEEE EEEE EEEE",
+    "bundled": "UUUn UUUn UUUn | UUUn UUUn UUUn",
+    "bundled, looks alike": "UUUn UUUn UUUn | UUUn UUUn UUUn",
+    "bundled, refused": "UUUn UUUn UUUn | UUUn UUUn UUUn",
+    "bundled, verified": "EEEE EEEE EEEE | EEEE EEEE EEEE",
+}
+COMBINATIONS = list(product(CRITICALITIES, SOURCES, LOCAL_STATES, STRATEGIES))
 
 
-def told(decision: ModelAcquisitionDecision) -> tuple[str, str]:
-    """The action and what it works with: an address, a file, or the reason."""
+def told(decision: ModelAcquisitionDecision) -> tuple[str, str, str]:
+    """The action, the address or file that it works with, and the reason."""
     here = decision.substitute.relative_path if decision.substitute else ""
-    return (decision.action, decision.source_url or here or decision.reason)
+    return (decision.action, decision.source_url or here, decision.reason)
 
 
-def expected(
-    criticality: Criticality, sources: tuple[str, ...], state: str, strategy: ModelStrategy
-) -> tuple[str, str]:
-    """What is here is used whatever was chosen; what is in the bundle unless nothing is wanted."""
-    if "verified" in state or state == "probable":
-        return ("existing", HERE.relative_path)
-    if "bundled" in state:
-        return ("unpack", "") if strategy != "skip" else SKIPPED
-    if not sources:
-        return ("skip", "no source known")
-    wanted = CRITICALITIES.index(criticality) < WANTED[strategy]
-    return ("download", URL) if wanted else ("skip", "not chosen")
+def test_the_tables_have_every_combination() -> None:
+    assert set(STRATEGIES) == set(get_args(ModelStrategy))
+    assert set(CRITICALITIES) == set(get_args(Criticality))
+    assert USUAL.keys() == LOCAL_STATES.keys() == set(ANSWERED_STATES)
+    assert {given.action for given in ANSWERS.values()} == set(get_args(ModelAction))
+    assert len(COMBINATIONS) == 3 * 3 * 9 * 4
 
 
-SKIPPED = ("skip", "not chosen")
-
-
-@pytest.mark.parametrize(
-    ("criticality", "sources", "state", "strategy"),
-    list(product(CRITICALITIES, ((), (URL,)), LOCAL_STATES, STRATEGIES)),
-)
+@pytest.mark.parametrize(("criticality", "sources", "state", "strategy"), COMBINATIONS)
 def test_every_combination(
-    criticality: Criticality, sources: tuple[str, ...], state: str, strategy: ModelStrategy
+    criticality: Criticality, sources: str, state: str, strategy: ModelStrategy
 ) -> None:
-    local, inside = LOCAL_STATES[state]
-    wanted = aggregate(criticality, sources=sources)
-    [decision] = decide_model(wanted, local, PlanChoices(models=strategy), inside=inside)
-    assert told(decision) == expected(criticality, sources, state, strategy)
+    local, is_refused, inside = LOCAL_STATES[state]
+    wanted = aggregate(criticality, sources=SOURCES[sources])
+    refused = frozenset({KEY} if is_refused else ())
+    choices = PlanChoices(models=strategy, refused=refused)
+    [decision] = decide_model(wanted, local, choices, inside=inside)
+    half = USUAL[state].split(" | ")[sources != "none"]
+    row = half.split()[("required", "flexible", "optional").index(criticality)]
+    assert told(decision) == MEANING[row[STRATEGIES.index(strategy)]]
     assert (decision.key, decision.model.filename) == (KEY, "a.safetensors")
-    assert bool(decision.target_path) == (decision.action != "skip")
-    if decision.action == "existing":
-        assert bool(decision.reason) == (local is PROBABLE)
-
-
-def test_a_refused_look_alike_is_not_here() -> None:
-    choices = PlanChoices(refused=frozenset({KEY}))
-    [decision] = decide_model(aggregate(sources=(URL,)), PROBABLE, choices)
-    assert told(decision) == ("download", URL)
-    assert told(decide_model(aggregate(), VERIFIED, choices)[0]) == ("existing", TARGET)
+    assert decision.target_path == ("" if decision.action == "skip" else TARGET)
 
 
 def answer(action: ModelAction, **changes: Any) -> ModelAcquisitionDecision:
@@ -102,72 +116,48 @@ def answer(action: ModelAction, **changes: Any) -> ModelAcquisitionDecision:
 
 
 CHOSEN = local_file("loras/chosen.safetensors")
-EXISTING, IMPOSSIBLE = ("existing", TARGET), ("", "")
-ANSWERS: dict[str, tuple[ModelAcquisitionDecision, dict[str, tuple[str, str]]]] = {
-    "download": (
-        answer("download"),
-        {
-            "none": ("download", URL),
-            "verified": EXISTING,
-            "probable": ("download", URL),
-            "bundled": ("download", URL),
-        },
-    ),
-    "another address": (
-        answer("download", source_url=OTHER),
-        {
-            "none": ("download", OTHER),
-            "verified": EXISTING,
-            "probable": ("download", OTHER),
-            "bundled": ("download", OTHER),
-        },
-    ),
-    "existing": (
-        answer("existing"),
-        {"none": IMPOSSIBLE, "verified": EXISTING, "probable": EXISTING, "bundled": IMPOSSIBLE},
-    ),
-    "unpack": (
-        answer("unpack"),
-        {
-            "none": IMPOSSIBLE,
-            "verified": EXISTING,
-            "probable": IMPOSSIBLE,
-            "bundled": ("unpack", ""),
-        },
-    ),
-    "skip": (answer("skip"), dict.fromkeys(("none", "verified", "probable", "bundled"), SKIPPED)),
-    "substitute": (
-        answer("substitute", substitute=CHOSEN),
-        dict.fromkeys(
-            ("none", "verified", "probable", "bundled"), ("substitute", CHOSEN.relative_path)
-        ),
-    ),
+ANSWERS = {
+    "download": answer("download"),
+    "another address": answer("download", source_url=OTHER),
+    "existing": answer("existing"),
+    "unpack": answer("unpack"),
+    "skip": answer("skip"),
+    "substitute": answer("substitute", substitute=CHOSEN),
+}
+ANSWERED_STATES = (
+    *("nowhere", "verified", "looks alike", "refused", "verified, another looks alike"),
+    *("bundled", "bundled, looks alike", "bundled, refused", "bundled, verified"),
+)
+ANSWERED = {
+    # Without a source | with some: a letter for each of ANSWERED_STATES; `!` cannot be done.
+    "download": "!E!!E !!!E | DEDDE DDDE",
+    "another address": "OEOOE OOOE | OEOOE OOOE",
+    "existing": "!EPPE !PPE | !EPPE !PPE",
+    "unpack": "!E!!E UUUE | !E!!E UUUE",
+    "skip": "snnnn nnnn | nnnnn nnnn",
+    "substitute": "SSSSS SSSS | SSSSS SSSS",
 }
 
 
 @pytest.mark.parametrize(
-    ("criticality", "name", "state", "strategy"),
-    [
-        (criticality, name, state, strategy)
-        for criticality in CRITICALITIES
-        for name, (_, states) in ANSWERS.items()
-        for state in states
-        for strategy in STRATEGIES
-    ],
+    ("name", "criticality", "sources", "state", "strategy"),
+    [(name, *combination) for name in ANSWERS for combination in COMBINATIONS],
 )
 def test_an_answer_counts_whatever_the_strategy(
-    criticality: Criticality, name: str, state: str, strategy: ModelStrategy
+    name: str, criticality: Criticality, sources: str, state: str, strategy: ModelStrategy
 ) -> None:
-    given, outcomes = ANSWERS[name]
-    local, inside = LOCAL_STATES[state]
-    choices = PlanChoices(models=strategy, decided={KEY: (given,)})
-    wanted = aggregate(criticality, sources=(URL,))
-    if outcomes[state] == IMPOSSIBLE:
+    local, is_refused, inside = LOCAL_STATES[state]
+    refused = frozenset({KEY} if is_refused else ())
+    choices = PlanChoices(models=strategy, refused=refused, decided={KEY: (ANSWERS[name],)})
+    wanted = aggregate(criticality, sources=SOURCES[sources])
+    half = ANSWERED[name].split(" | ")[sources != "none"]
+    letter = half.replace(" ", "")[ANSWERED_STATES.index(state)]
+    if letter == "!":
         with pytest.raises(UsageError):
             decide_model(wanted, local, choices, inside=inside)
     else:
         [decision] = decide_model(wanted, local, choices, inside=inside)
-        assert told(decision) == outcomes[state]
+        assert told(decision) == MEANING[letter]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +165,11 @@ def test_an_answer_counts_whatever_the_strategy(
     [
         (answer("download"), {}, "nobody knows an address"),
         (answer("download", source_url="ftp://h/a"), {}, "is no http or https address"),
+        (
+            answer("download", source_url=f"{URL}?token=abcdef"),
+            {},
+            r"token=\*\*\*` carries a token",
+        ),
         (answer("download"), {"sources": (URL,), "content": "", "filename": "a.py"}, "`.py`"),
         (answer("substitute"), {}, "nothing is named instead"),
         (answer("substitute", substitute=local_file("vae/x.sft")), {}, "does not look"),
@@ -188,6 +183,14 @@ def test_an_answer_that_cannot_be_followed(
     choices = PlanChoices(decided={KEY: (given,)})
     with pytest.raises(UsageError, match=words):
         decide_model(aggregate(**changes), NOWHERE, choices)
+
+
+def test_a_substitute_of_what_has_no_hash_is_final() -> None:
+    unknown = replace(aggregate(content=""), key="loras/a.safetensors")
+    unknown = replace(unknown, model=replace(unknown.model, hash=""))
+    given = {unknown.key: (answer("substitute", substitute=CHOSEN),)}
+    [decision] = decide_model(unknown, NOWHERE, PlanChoices(decided=given))
+    assert decision.reason == "the bundle has no hash of the original: it cannot be put back later"
 
 
 @pytest.mark.parametrize(
@@ -211,13 +214,6 @@ def test_a_substitution_for_some_workflows(
     answers += [answer(plain)] if plain else []
     decisions = decide_model(wanted, NOWHERE, PlanChoices(decided={KEY: tuple(answers)}))
     assert [(d.action, d.workflows) for d in decisions] == outcome
-
-
-def test_a_verified_file_is_taken_before_a_probable_one() -> None:
-    other = local_file("loras/other.safetensors")
-    local = LocalModels(verified={KEY: HERE}, probable={KEY: other})
-    [decision] = decide_model(aggregate(), local, PlanChoices())
-    assert decision.substitute == HERE
 
 
 @pytest.mark.parametrize(
@@ -355,3 +351,32 @@ def test_a_size_that_nobody_knows_counts_nothing() -> None:
     assert make_plan(summary(aggregates=unknown), NOWHERE, PlanChoices()).download_size == 0
     known = ManifestModel(hash=KEY, filename="a", size=3, relative_path="a.pt", category="")
     assert replace(unknown[KEY], content=known).total_size == 3
+
+
+@pytest.mark.parametrize(
+    ("repository", "reason"),
+    [
+        ("", "its source is not in the bundle; ask the sender for its folder"),
+        ("/home/me/mine", "its source is not in the bundle; ask the sender for its folder"),
+        ("https://h.org/mine", "its source is not in the bundle; https://h.org/mine may have it"),
+    ],
+)
+def test_a_node_that_is_not_in_the_bundle_is_skipped_whatever_is_chosen(
+    repository: str, reason: str
+) -> None:
+    mine = NodeInfo(name="mine", source="development", version="dev", repository=repository)
+    told = replace(summary({"mine": mine}), absent=frozenset({"mine"}), dropped=("a file",))
+    plan = make_plan(told, NOWHERE, PlanChoices(nodes={"mine": "install"}))
+    [decision] = plan.nodes
+    assert (decision.action, decision.reason) == ("skip", reason)
+    assert decision.source == (repository if "://" in repository else "")
+    assert plan.dropped == ("a file",)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [("a" * 16, "same size and short hash"), ("a" * 32, "it looks the same")]
+)
+def test_a_look_alike_is_said_to_be_one(key: str, words: str) -> None:
+    one = aggregate(key=key, sources=(URL,))
+    [decision] = decide_model(one, LocalModels(probable={key: HERE}), PlanChoices())
+    assert words in decision.reason

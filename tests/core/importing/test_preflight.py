@@ -11,7 +11,6 @@ from comfydock_core.importing.preflight import (
     PythonFacts,
     SourceCheck,
     bytes_of,
-    content_problem,
     disk_needs,
     disk_problems,
     hardware_problems,
@@ -22,7 +21,7 @@ from comfydock_core.importing.preflight import (
     unreachable_problem,
 )
 
-from tests.core.importing.summaries import aggregate, bundle, content
+from tests.core.importing.summaries import aggregate, bundle
 
 GB = 2**30
 
@@ -154,25 +153,6 @@ def test_only_what_is_certain_refuses(certain: int, estimated: int, blocking: bo
     problems = disk_problems([need])
     assert [problem.blocking for problem in problems] == [blocking] * (blocking is not None)
     assert all("`/models` has 10.0 GB left" in problem.sentence for problem in problems)
-
-
-@pytest.mark.parametrize(
-    ("size", "sha256", "wrong"),
-    [
-        (5, "b" * 64, False),
-        (5, "B" * 64, False),
-        (None, "", False),
-        (5, "", False),
-        (6, "", True),
-        (5, "c" * 64, True),
-    ],
-)
-def test_another_file_in_the_place_of_a_model_is_noticed(
-    size: int | None, sha256: str, wrong: bool
-) -> None:
-    known = content("loras/a.safetensors", sha256_hash="b" * 64)
-    assert bool(content_problem(known, size, sha256)) == wrong
-    assert content_problem(None, size, sha256) == ""
 
 
 def test_hosts_that_could_not_be_asked_are_named_once() -> None:

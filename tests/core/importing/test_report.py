@@ -8,6 +8,7 @@ import pytest
 from comfydock_core.domain.acquisition import ImportPlan, IssueKind, WorkflowIssue
 from comfydock_core.domain.import_summary import LocalModels
 from comfydock_core.domain.manifest import ManifestWorkflow, NodeInfo
+from comfydock_core.domain.preflight import Preflight, PreflightProblem
 from comfydock_core.importing.plan import PlanChoices, make_plan
 from comfydock_core.importing.report import Outcomes, make_result, next_steps
 
@@ -106,6 +107,19 @@ def test_skipped_nodes_can_be_added_later() -> None:
     assert "comfydock -e studio node add reg@1" in next_steps(result)
 
 
+@pytest.mark.parametrize(
+    ("refused", "step"),
+    [("reg", "node add reg"), ("git", "node add reg@1"), ("", "node add reg@1")],
+)
+def test_a_version_that_the_registry_does_not_give_makes_way_for_the_newest(
+    refused: str, step: str
+) -> None:
+    problem = PreflightProblem(subject=refused, sentence="`reg@1` was deleted by its publisher")
+    found = replace(plan(), preflight=Preflight(problems=(problem,)))
+    failed = Outcomes(failed_nodes=(("reg", "gone"),))
+    assert next_steps(make_result(found, failed, ())) == (f"comfydock -e studio {step}",)
+
+
 @pytest.mark.parametrize("kind", ["pack", "comfyui"])
 def test_code_that_fails_is_looked_at_in_a_run(kind: IssueKind) -> None:
     broken = replace(issue("x", True), kind=kind)
@@ -115,3 +129,17 @@ def test_code_that_fails_is_looked_at_in_a_run(kind: IssueKind) -> None:
         result = make_result(plan(), Outcomes(), issues)
         assert not result.success
         assert next_steps(result) == expected
+
+
+@pytest.mark.parametrize(
+    ("repository", "step"),
+    [
+        ("", "comfydock -e studio node add --dev './$(id) x'"),
+        ("https://h.org/x", "comfydock -e studio node add https://h.org/x"),
+    ],
+)
+def test_what_stayed_with_the_sender_is_added_afterwards(repository: str, step: str) -> None:
+    mine = NodeInfo(name="$(id) x", source="development", version="dev", repository=repository)
+    told = replace(summary({"mine": mine}), absent=frozenset({mine.name}))
+    result = make_result(make_plan(told, LocalModels(), PlanChoices()), Outcomes(), ())
+    assert next_steps(replace(result, success=False)) == (step,)

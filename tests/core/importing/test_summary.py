@@ -154,7 +154,6 @@ def test_only_a_known_comfyui_is_vouched_for(repository: str, pinned: bool) -> N
             False,
             "3 files in the bundle, sha256 eeeeeeeeeeee, brings install.py",
         ),
-        (NodeInfo(name="m", source="development"), False, "not in the bundle"),
     ],
 )
 def test_nodes_are_code(node: NodeInfo, pinned: bool, words: str) -> None:
@@ -162,6 +161,17 @@ def test_nodes_are_code(node: NodeInfo, pinned: bool, words: str) -> None:
     [origin] = code(opened(manifest({node.name: node}), development=(source,)), node.source)
     assert (origin.name, origin.pinned) == (node.name, pinned)
     assert words in origin.detail
+
+
+def test_a_development_node_without_its_source_brings_no_code() -> None:
+    told = opened(manifest({"m": NodeInfo(name="m", source="development")}))
+    assert not code(told, "development")
+    assert summarise(told, "", HERE).absent == {"m"}
+
+
+def test_another_tool_has_no_version_to_compare() -> None:
+    told = opened(bundle=bundle(comfydock_version="", tool="ComfyGit"))
+    assert not summarise(told, "", HERE).warnings
 
 
 def test_a_package_without_a_built_file_is_code() -> None:

@@ -16,6 +16,7 @@ def resolve(data: bytes, **more: Any) -> dict[str, NodeResolution]:
         needs_of(parse_workflow(data, "w.json"), LOADERS),
         core_classes={"CheckpointLoaderSimple", "KSampler"},
         installed={"PackNode": "some-pack", "KSampler": "shadow-pack"},
+        frontend={"SetNode": "js-pack", "PackNode": "js-pack", "Note": "js-pack"},
         custom_node_map=more,
     )
     return {each.node_type: each for each in found}
@@ -33,6 +34,9 @@ def hinted(**properties: str) -> bytes:
         ("workflow>my group", {}, "core", ""),
         ("PackNode", {}, "installed", "some-pack"),
         ("PackNode", {"PackNode": "other-pack"}, "installed", "some-pack"),
+        ("Note", {}, "core", ""),
+        ("SetNode", {}, "installed", "js-pack"),
+        ("SetNode", {"SetNode": "other-pack"}, "installed", "js-pack"),
         ("Gone", {"Gone": "a-pack"}, "mapped", "a-pack"),
         ("Gone", {"Gone": False}, "mapped", ""),
         ("Gone", {}, "missing", ""),

@@ -37,6 +37,7 @@ def analysed(
     facts = KnownFacts(
         core_classes={LOADER, "CoreNode"},
         installed={"InBad": "bad-pack", "InBadToo": "bad-pack", "InGood": "good", "InFolder": ""},
+        frontend={"Label": "good", "BadLabel": "bad-pack"},
         models=[local(path) for path in here],
     )
     document = ui(*nodes, definitions=definitions)
@@ -92,6 +93,9 @@ def entry(criticality: Any = "required", key: str = KEY) -> ManifestWorkflow:
              "but ComfyUI does not have it"],
         ),
         ("InBad", proof(failed=(BAD,)), [f"{SAID}: `InBad` is missing"]),
+        ("Label", proof(), []),
+        ("BadLabel", proof(), []),
+        ("BadLabel", proof(failed=(BAD,)), [f"{SAID}: `BadLabel` is missing"]),
         ("Computed", proof("Computed"), []),
         ("Nowhere", proof(), ["node class `Nowhere` is not installed"]),
     ],

@@ -27,6 +27,7 @@ from comfydock_core.interaction import (
     ImportModelContext,
     ImportNodeContext,
     ModelChoice,
+    PlanRevision,
     Unattended,
 )
 from comfydock_core.services.import_deciding import ImportDeciding
@@ -106,7 +107,9 @@ class Scripted(Unattended):
     models: ModelChoice | None = "all"
     strategy: Answers = field(default_factory=lambda: Answers({}))
     text: Callable[[ImportPlan], str] | None = None
+    changes: Sequence[str] = ("nodes", "models")
     confirmed: bool = True
+    offered: tuple[bool, bool] = (True, True)
     cached: Mapping[str, int] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
 
@@ -130,12 +133,57 @@ class Scripted(Unattended):
     ) -> ModelAcquisitionDecision | None:
         return self.strategy.acquire_model(model, criticality, workflows_using, context)
 
-    def confirm_plan(
-        self, plan: ImportPlan, revise: Callable[[str], ImportPlan]
-    ) -> ImportPlan | None:
-        if not self.confirmed:
-            return None
-        return revise(self.text(plan)) if self.text else plan
+    def confirm_plan(self, plan: ImportPlan, revision: PlanRevision) -> ImportPlan | None:
+        self.offered = (revision.has_nodes, revision.has_models)
+        for change in self.changes:
+            if change == "nodes" and revision.has_nodes:
+                plan = revision.choose_nodes()
+            elif change == "models" and revision.has_models:
+                plan = revision.choose_models()
+            elif change == "text" and self.text:
+                plan = revision.from_text(self.text(plan))
+        return plan if self.confirmed else None
+
+
+class SecondThoughts(Unattended):
+    """Somebody who changes the plan many times; a later answer replaces an earlier one."""
+
+    def __init__(self, wanted: ImportPlan) -> None:
+        self._wanted = wanted
+        self._strategy = Answers({d.model.filename: d.action for d in wanted.models})
+        self._models: list[ModelChoice] = ["custom", "required", "custom"]
+        self._nodes: list[NodeAction] = ["install", "skip"]
+
+    def use_existing(self, model: ModelAggregate, here: ModelWithLocation) -> bool | None:
+        return False
+
+    def choose_nodes(self, context: ImportNodeContext) -> Mapping[str, NodeAction] | None:
+        return {"other": self._nodes.pop()}
+
+    def choose_models(self, summary: ImportSummary, local: LocalModels) -> ModelChoice | None:
+        return self._models.pop()
+
+    def acquire_model(
+        self,
+        model: ManifestWorkflowModel,
+        criticality: Criticality,
+        workflows_using: Sequence[str],
+        context: ImportModelContext,
+    ) -> ModelAcquisitionDecision | None:
+        return self._strategy.acquire_model(model, criticality, workflows_using, context)
+
+    def confirm_plan(self, plan: ImportPlan, revision: PlanRevision) -> ImportPlan | None:
+        assert [d.action for d in plan.models] == ["download", "skip", "download"]
+        by_hand = write_plan(plan, str).replace("\ndownload ", "\nskip ")
+        assert not revision.from_text(by_hand).models_for("download")
+        assert revision.choose_nodes().nodes_for("skip")
+        assert revision.choose_models().models_for("substitute")
+        required = revision.choose_models()
+        assert [d.action for d in required.models] == ["download", "skip", "skip"]
+        assert required.nodes_for("skip")
+        assert not revision.choose_nodes().nodes_for("skip")
+        revision.choose_models()
+        return revision.from_text(write_plan(self._wanted, str))
 
 
 def deciding(
@@ -174,12 +222,48 @@ def test_every_way_gives_the_same_plan(workspace: Workspace) -> None:
     others = {
         "flags": deciding(workspace, Unattended(), lines=parse_plan(FLAGS).lines, models="all"),
         "plan": deciding(workspace, Unattended(), plan_text=write_plan(by_person, str)),
-        "edited": deciding(workspace, Scripted(text=lambda _: write_plan(by_person, str))),
+        "edited": deciding(
+            workspace, Scripted(changes=("text",), text=lambda _: write_plan(by_person, str))
+        ),
         "library": deciding(workspace, Scripted(nodes={"other": "skip"}, existing=False), strategy),
+        "second thoughts": deciding(workspace, SecondThoughts(by_person)),
     }
     for way, other in others.items():
         assert other.agreed_plan() == by_person, way
     assert strategy.asked == person.strategy.asked
+
+
+@pytest.mark.parametrize(
+    ("options", "offered"),
+    [
+        ({}, (True, True)),
+        ({"models": "all"}, (True, False)),
+        ({"skip_nodes": True}, (False, True)),
+        ({"lines": parse_plan("skip-node reg").lines}, (False, True)),
+        ({"lines": parse_plan("skip big.sft\nskip style.sft").lines}, (True, False)),
+        ({"lines": parse_plan("skip big.sft").lines}, (True, True)),
+        (
+            {
+                "plan_text": "install-node reg\nskip-node other\ninstall-node dev\n"
+                "skip big.sft\nskip style.sft\nuse alike.sft"
+            },
+            (False, False),
+        ),
+    ],
+)
+def test_only_what_is_open_can_be_chosen(
+    options: dict[str, Any], offered: tuple[bool, bool], workspace: Workspace
+) -> None:
+    person = Scripted(changes=())
+    deciding(workspace, person, **options).agreed_plan()
+    assert person.offered == offered
+
+
+def test_nobody_is_asked_but_whether_the_plan_is_right(workspace: Workspace) -> None:
+    nobody = Scripted(nodes=None, models=None, changes=())
+    plan = deciding(workspace, nobody).agreed_plan()
+    assert not plan.nodes_for("skip")
+    assert [d.action for d in plan.models] == ["download", "skip", "existing"]
 
 
 def test_a_look_alike_that_is_believed_is_not_asked_about_again(workspace: Workspace) -> None:
@@ -238,7 +322,9 @@ def test_a_changed_plan_is_held_to_the_same_rules(
     origin = CodeOrigin(kind="pickle", name="big.sft", detail="runs code")
     told = replace(SUMMARY, code=(origin,))
     new = old.replace("skip ", "download ")
-    editor = Scripted(text=lambda plan: write_plan(plan, str).replace(f"\n{old}", f"\n{new}"))
+    editor = Scripted(
+        changes=("text",), text=lambda plan: write_plan(plan, str).replace(f"\n{old}", f"\n{new}")
+    )
     options = ImportOptions(models="skip", person=person)
     changed = ImportDeciding(workspace, editor, options, told)
     if problem:

@@ -13,6 +13,7 @@ from comfydock_core.storage.durable_files import (
     remove_folder,
     staging_folder,
     storage_errors,
+    write_all_durably,
     write_durably,
 )
 from filelock import FileLock
@@ -56,6 +57,17 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> 
     assert sorted(os.listdir(tmp_path)) == ["a"]
     with pytest.raises(StorageError):
         write_durably(Path("/dev/null/x"), b"x")
+
+
+def test_many_files_are_written_as_one_is(tmp_path: Path) -> None:
+    files = {tmp_path / f"{n % 3}" / f"{n}.json": b"%d" % n for n in range(200)}
+    write_all_durably((path, b"old") for path in files)
+    write_all_durably(files.items())
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == files
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(StorageError, match="taken"):
+        write_all_durably([(tmp_path / "b", b""), (tmp_path / "taken", b"")])
+    assert sorted(os.listdir(tmp_path)) == ["0", "1", "2", "b", "taken"]
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from blake3 import blake3
 from comfydock_core.domain.manifest import ManifestModel
 from comfydock_core.storage.hugging_face_cache import (
     HubFile,
-    cached_blob,
     find_in_caches,
     hub_cache_folders,
     hub_file,
@@ -65,31 +64,15 @@ def test_where_caches_are(tmp_path: Path, variables: dict[str, str], expected: l
 
 
 @pytest.mark.parametrize(
-    ("digest", "size", "found"),
-    [
-        (SHA, len(CONTENT), True),
-        (SHA, len(CONTENT) + 1, False),
-        ("0" * 64, len(CONTENT), False),
-        ("", len(CONTENT), False),
-        (f"../blobs/{SHA}", len(CONTENT), False),
-    ],
-)
-def test_a_blob_is_found_by_name_and_size(
-    tmp_path: Path, digest: str, size: int, found: bool
-) -> None:
-    link = cached(tmp_path)
-    blob = cached_blob(digest, size, {"HF_HUB_CACHE": str(tmp_path), "HOME": "/none"})
-    assert blob == (link.resolve() if found else None)
-
-
-@pytest.mark.parametrize(
     ("model", "found"),
     [
         (MODEL, True),
         (replace(MODEL, sha256_hash=SHA.upper()), True),
         (replace(MODEL, blake3_hash=blake3(CONTENT).hexdigest()), True),
         (replace(MODEL, blake3_hash="0" * 64), False),
-        (replace(MODEL, size=1), False),
+        (replace(MODEL, size=len(CONTENT) + 1), False),
+        (replace(MODEL, sha256_hash="0" * 64), False),
+        (replace(MODEL, sha256_hash=f"../blobs/{SHA}"), False),
         (replace(MODEL, sha256_hash="", blake3_hash=blake3(CONTENT).hexdigest()), False),
     ],
 )
@@ -107,9 +90,8 @@ def test_a_model_is_found_by_its_digests(tmp_path: Path, model: ManifestModel, f
 
 
 def test_a_blob_that_lies_about_itself_is_passed_over(tmp_path: Path) -> None:
-    wrong = write_model(tmp_path / "models--aaa--m" / "blobs" / SHA, CONTENT[::-1])
+    write_model(tmp_path / "models--aaa--m" / "blobs" / SHA, CONTENT[::-1])
     variables = {"HF_HUB_CACHE": str(tmp_path), "HOME": "/none"}
-    assert cached_blob(SHA, len(CONTENT), variables) == wrong
     assert find_in_caches(MODEL, variables) is None
     right = cached(tmp_path).resolve()
     here = find_in_caches(MODEL, variables)

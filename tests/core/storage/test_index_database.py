@@ -55,7 +55,38 @@ def _without_a_table(path: Path) -> None:
     connection.close()
 
 
-BROKEN = (_text, _foreign, _damaged, _cut, _without_a_table)
+def _written_into(change: str) -> Callable[[Path], None]:
+    """Return what writes into an index of ours as nobody should."""
+
+    def spoil(path: Path) -> None:
+        with ModelIndex(path) as index:
+            index.scan(roots(path.parent / "models"), SilentReporter())
+            index.add_source(index.all()[0].hash, "custom", "https://h.org/x")
+        with sqlite3.connect(path) as connection:
+            connection.execute(f"UPDATE OR REPLACE {change}")
+        connection.close()
+
+    return spoil
+
+
+BYTES = tuple(
+    _written_into(change)
+    for change in (
+        "models SET hash = x'00ff' WHERE size > 1",
+        "models SET short_hash = x'00ff' WHERE size > 1",
+        "models SET blake3 = x'00ff'",
+        "models SET sha256 = CAST('text' AS BLOB)",
+        "models SET size = 'large'",
+        "folders SET path = CAST(path AS BLOB)",
+        "folders SET prefix = x'00ff'",
+        "locations SET hash = CAST(hash AS BLOB)",
+        "locations SET filename = CAST(filename AS BLOB)",
+        "sources SET hash = CAST(hash AS BLOB)",
+        "sources SET url = x'00ff'",
+    )
+)
+NO_TEXT = _written_into("locations SET filename = CAST(x'ff' AS TEXT) WHERE size = 1")
+BROKEN = (_text, _foreign, _damaged, _cut, _without_a_table, *BYTES)
 
 
 @pytest.mark.parametrize("spoil", BROKEN)
@@ -74,7 +105,7 @@ def test_a_scan_replaces_a_broken_index_and_says_so(
     assert (tmp_path / "index.db.broken-1").read_bytes() == spoilt
 
 
-@pytest.mark.parametrize("spoil", BROKEN)
+@pytest.mark.parametrize("spoil", [*BROKEN, NO_TEXT])
 def test_a_question_to_a_broken_index_says_what_to_do(
     tmp_path: Path, library: Path, spoil: Callable[[Path], None]
 ) -> None:

@@ -71,3 +71,11 @@ def test_members_of_the_large_folder_have_caps_of_their_own() -> None:
         gate.admit_file("big/c", 1)
     with pytest.raises(BundleError, match="has 6 bytes; 5 are allowed"):
         MemberGate("x.tar.gz", limits).admit_file("bigger", 6)
+
+
+def test_folders_that_files_need_are_counted() -> None:
+    gate = MemberGate("x.tar.gz", ArchiveLimits(members=3))
+    gate.admit_file("a/b/c/x", 0)
+    gate.admit_file("a/b/c/y", 0)
+    with pytest.raises(BundleError, match="`d/x` needs one folder too many: 3 are allowed"):
+        gate.admit_file("d/x", 0)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from comfydock_core.domain.models import ModelRoot
+from comfydock_core.storage.model_layouts import model_roots
 from comfydock_core.storage.model_walk import Walk, walk_models
 
 from tests.core.storage.model_files import roots, write_model
@@ -52,6 +53,33 @@ def test_links_are_followed_once_and_never_in_a_circle(tmp_path: Path) -> None:
     (elsewhere / "shared" / "back").symlink_to(elsewhere)
     (library / "zz").symlink_to(elsewhere / "shared")
     assert _relative(library) == ["checkpoints/real.safetensors", "loras/shared/far.safetensors"]
+
+
+def test_a_whole_disk_and_a_home_folder_are_no_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, library = tmp_path / "home", tmp_path / "home" / "models"
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    write_model(home / "not-meant.safetensors")
+    write_model(library / "loras" / "a.safetensors")
+    (library / "disk").symlink_to("/")
+    (tmp_path / "me").symlink_to(home)
+    (tmp_path / "extra_model_paths.yaml").write_text(
+        "all:\n  base_path: /\n  checkpoints: .\nmine:\n  base_path: ~\n  loras: |\n    .\n"
+        "    models/loras\n",
+        encoding="utf-8",
+    )
+    walk = walk_models(
+        [*model_roots(tmp_path / "extra_model_paths.yaml"), *roots(library, tmp_path / "me")]
+    )
+    assert _found(walk) == ["loras/a.safetensors"]
+    assert sorted((skipped.path, skipped.reason) for skipped in walk.skipped) == [
+        ("/", "is a whole disk, not a folder of models"),
+        (str(home), "is your home folder, not a folder of models"),
+        (str(library / "disk"), "is a whole disk, not a folder of models"),
+        (str(tmp_path / "me"), "is your home folder, not a folder of models"),
+    ]
 
 
 def test_a_linked_file_is_a_file(tmp_path: Path) -> None:

@@ -52,10 +52,24 @@ def test_a_change_is_seen(source: str, tmp_path: Path) -> None:
 def test_a_damaged_cache_costs_time_only(damage: str, tmp_path: Path) -> None:
     scans = NodeScanCache(tmp_path / "cache")
     first = scans.pack(pack(tmp_path / "pack"))
-    (kept,) = (tmp_path / "cache").iterdir()
-    kept.write_text(damage, encoding="utf-8")
-    assert scans.pack(tmp_path / "pack") == first
-    assert json.loads(kept.read_bytes())["classes"]
+    kept = {path: path.read_bytes() for path in (tmp_path / "cache").iterdir()}
+    for path, whole in kept.items():
+        path.write_text(damage, encoding="utf-8")
+        assert scans.pack(tmp_path / "pack") == first
+        assert path.read_bytes() == whole
+
+
+def test_the_same_files_in_another_folder_are_not_read_again(tmp_path: Path) -> None:
+    scans = NodeScanCache(tmp_path / "cache")
+    first = scans.pack(pack(tmp_path / "one"))
+    (shared,) = (p for p in (tmp_path / "cache").iterdir() if b"classes" in p.read_bytes())
+    document = json.loads(shared.read_bytes())
+    shared.write_text(json.dumps(document | {"classes": {"Kept": []}}), encoding="utf-8")
+    second = scans.pack(pack(tmp_path / "two"))
+    assert set(second.classes) == {"Kept"}
+    assert [each.path for each in second.skipped] == [tmp_path / "two" / "broken.py"]
+    assert [each.reason for each in second.skipped] == [each.reason for each in first.skipped]
+    assert set(scans.pack(pack(tmp_path / "other", SOURCE + "#")).classes) == {"A"}
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:

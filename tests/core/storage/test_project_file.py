@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tomlkit
 from comfydock_core.domain.manifest import (
     Manifest,
     ManifestModel,
@@ -61,6 +62,12 @@ link-mode = "copy"
 @settings(max_examples=25, deadline=None)
 def test_what_is_written_is_read_back(manifest: Manifest) -> None:
     assert parse_manifest_toml(project_text(manifest).encode()) == manifest
+
+
+@given(manifests)
+@settings(max_examples=25, deadline=None)
+def test_a_new_file_is_what_tomlkit_would_write(manifest: Manifest) -> None:
+    assert project_text(manifest) == project_text(manifest, tomlkit.document())
 
 
 def test_foreign_keys_and_comments_stay(tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ FILES = (
     (tensors({"x": 5}, b""), "cannot be read"),
     ((5).to_bytes(8, "little") + b"\xff{}{}", "cannot be read"),
     ((4000).to_bytes(8, "little") + b"[" * 4000, "cannot be read"),
+    (tensors({"x": [[]] * 500_001}, b""), "cannot be read"),
+    (tensors({"x": [0] * 3_000_002}, b""), "cannot be read"),
+    (tensors({"x": {"data_offsets": [0, float("inf")]}}, b""), "its header speaks of inf"),
 )
 
 
@@ -65,6 +68,7 @@ TOLD = TensorFacts(architecture="sdxl", precision="fp16", tensors=2)
         (tensors([1], b""), None),
         (b"<!doctype html>", None),
         ((4000).to_bytes(8, "little") + b"[" * 4000, None),
+        (tensors({"x": {"dtype": "F16", "data_offsets": [0, float("inf")]}}, b""), None),
     ],
 )
 def test_the_header_tells_what_a_model_is(

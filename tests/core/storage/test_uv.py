@@ -121,9 +121,13 @@ def test_a_lock_is_installed_and_what_else_is_there_stays(tmp_path: Path, wheels
     tool.sync(folder, venv, build=False)
     found = {package.name: package.version for package in tool.installed(venv)}
     assert found == {"alpha": "1.0", "beta": "2.0", "torch": "2.9.0"}
-    tool.uninstall(venv, ["alpha", "never-there"])
-    tool.uninstall(venv, [])
-    assert {package.name for package in tool.installed(venv)} == {"beta", "torch"}
+    for leaving, left in (
+        ([], {"alpha", "beta", "torch"}),
+        (["alpha", "beta", "never-there"], {"alpha", "beta", "torch"}),
+        (["alpha", "torch", "never-there"], {"beta"}),
+    ):
+        tool.uninstall(venv, leaving)
+        assert {package.name for package in tool.installed(venv)} == left
 
 
 def test_a_conflict_is_told_from_other_failures(tmp_path: Path, wheels: Path) -> None:
@@ -171,6 +175,16 @@ def test_variables_and_files_around_do_not_steer(
     assert locked(folder) == {"alpha": "2.0", "beta": "2.0"}
     assert tool.find_python("3.11") is not None
     assert tool.find_python("3.99") is None
+
+
+def test_the_venv_of_the_current_folder_is_no_python_of_this_machine(
+    tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(tmp_path, wheels).create_venv(tmp_path / "project/.venv", "3.11")
+    monkeypatch.chdir(tmp_path / "project")
+    found = offline(tmp_path, wheels).find_python("3.11")
+    assert found is not None
+    assert not found.is_relative_to(tmp_path)
 
 
 def test_a_python_that_is_not_there_has_a_hint(tmp_path: Path, wheels: Path) -> None:

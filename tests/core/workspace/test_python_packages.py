@@ -9,10 +9,17 @@ from comfydock_core.domain.lock import LockedPackage, parse_lock
 from comfydock_core.domain.manifest import Manifest, NodeInfo
 from comfydock_core.errors import PythonEnvironmentError, RequirementConflictError
 from comfydock_core.workspace.nodes import group_name
-from comfydock_core.workspace.python_packages import install, prepare_venv, resolve, resolve_pinned
+from comfydock_core.workspace.python_packages import (
+    install,
+    install_torch,
+    prepare_venv,
+    resolve,
+    resolve_pinned,
+)
 
 from tests.core.storage.small_wheels import make_wheel
 from tests.core.workspace.workspaces import SMALL, environment_in, workspace_at
+from tests.hub.serving import Exchange, serving
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +107,31 @@ def test_a_bundles_versions_are_taken(tmp_path: Path) -> None:
     assert "constraints" not in lock
 
 
+def test_versions_that_uv_knows_are_taken_without_asking_the_index(
+    tmp_path: Path, wheels: Path
+) -> None:
+    def answer(exchange: Exchange) -> None:
+        asked = wheels / exchange.path_asked.strip("/").rpartition("/")[2]
+        if asked.is_file():
+            exchange.reply(200, asked.read_bytes())
+            return
+        links = (f'<a href="/files/{p.name}">{p.name}</a>' for p in wheels.glob(f"{asked.name}-*"))
+        exchange.reply(200, "".join(links).encode(), {"Content-Type": "text/html"})
+
+    pinned = (LockedPackage(name="beta", version="1.0", source="registry"),)
+    with serving(answer) as index:
+        address = f"{index.url.rstrip('/')}/simple"
+        workspace = workspace_at(tmp_path, COMFYDOCK_PYTHON_INDEX=address, COMFYDOCK_FIND_LINKS="")
+        first = resolve_pinned(workspace, asking("beta"), pinned, build=False)
+        asked = len(index.requests)
+        assert resolve_pinned(workspace, asking("beta"), pinned, build=False) == first
+        assert (asked > 0, len(index.requests)) == (True, asked)
+        more = (*pinned, LockedPackage(name="alpha", version="1.0", source="registry"))
+        lock = resolve_pinned(workspace, asking("beta", "alpha"), more, build=False)
+    assert versions(first) == {"beta": "1.0"}
+    assert versions(lock) == {"alpha": "1.0", "beta": "1.0"}
+
+
 def test_a_bundles_version_that_this_machine_cannot_have_is_refused(tmp_path: Path) -> None:
     workspace = workspace_at(tmp_path)
     pinned = (LockedPackage(name="alpha", version="7", source="registry"),)
@@ -120,3 +152,23 @@ def test_what_a_lock_no_longer_holds_is_removed(tmp_path: Path) -> None:
         install(workspace, environment, lock, build=False)
         installed = workspace.tools.uv.installed(environment.venv_path)
         assert {package.name for package in installed} == expected
+
+
+def test_what_torch_requires_stays_when_no_lock_asks_for_it(tmp_path: Path, wheels: Path) -> None:
+    make_wheel(wheels, "torch", "2.9", "Gam_ma>=1; python_version > '3'", 'beta; extra == "x"')
+    make_wheel(wheels, "gam_ma", "1.0", "delta")
+    make_wheel(wheels, "delta", "1.0")
+    workspace = workspace_at(tmp_path, COMFYDOCK_TORCH_WHEELS=str(wheels))
+    environment = environment_in(workspace)
+    prepare_venv(workspace, environment, "3.11")
+    for requirements, expected in (
+        (("torch", "gam-ma", "alpha"), {"alpha", "beta", "gam-ma", "delta"}),
+        (("torch",), {"torch", "gam-ma", "delta"}),
+    ):
+        manifest = asking(*requirements)
+        lock = resolve(workspace, environment, manifest)
+        environment.write_manifest(manifest)
+        install(workspace, environment, lock, build=False)
+        installed = workspace.tools.uv.installed(environment.venv_path)
+        assert {package.name for package in installed} == expected
+        install_torch(workspace, environment, manifest, "cpu")

@@ -128,28 +128,54 @@ class ImportModelAcquisitionStrategy(Protocol):
         """
 
 
+class PlanRevision(Protocol):
+    """The ways to change a plan while it is being confirmed; each makes the whole plan anew.
+
+    ``choose_nodes`` and ``choose_models`` ask the interaction's questions of the same name and
+    raise CancelledError where those are answered with None.
+    """
+
+    @property
+    def has_nodes(self) -> bool:
+        """Whether there are nodes to choose from that no option decided about."""
+
+    @property
+    def has_models(self) -> bool:
+        """Whether models are missing that no option decided about."""
+
+    def from_text(self, text: str) -> ImportPlan:
+        """Follow a changed plan text; UsageError says what is wrong with it."""
+
+    def choose_nodes(self) -> ImportPlan:
+        """Ask which nodes are installed; what was decided about models stays."""
+
+    def choose_models(self) -> ImportPlan:
+        """Ask what becomes of the missing models; what was decided about nodes stays."""
+
+
 class ImportInteraction(ImportModelAcquisitionStrategy, Protocol):
-    """The questions of an import, in their order; what options decided is not asked."""
+    """The questions of an import; what options decided is not asked.
+
+    Only ``confirm_summary`` and ``confirm_plan`` are asked every time. ``use_existing`` comes
+    between them for a file that looks like a model of the bundle. ``choose_nodes``,
+    ``choose_models`` and, for its ``custom``, ``acquire_model`` are asked where ``confirm_plan``
+    wants another plan than the usual one, which installs and downloads all.
+    """
 
     def confirm_summary(self, summary: ImportSummary) -> bool:
         """Show what the bundle holds and which hosts planning will ask."""
 
-    def choose_nodes(self, context: ImportNodeContext) -> Mapping[str, NodeAction] | None:
-        """Choose by name which nodes are installed; one that is not named is."""
-
     def use_existing(self, model: ModelAggregate, here: ModelWithLocation) -> bool | None:
         """Ask whether a file that only looks like ``model`` is taken for it."""
 
+    def confirm_plan(self, plan: ImportPlan, revision: PlanRevision) -> ImportPlan | None:
+        """Show the plan with its code origins; the plan that comes back is executed."""
+
+    def choose_nodes(self, context: ImportNodeContext) -> Mapping[str, NodeAction] | None:
+        """Choose by name which nodes are installed; one that is not named is."""
+
     def choose_models(self, summary: ImportSummary, local: LocalModels) -> ModelChoice | None:
         """Choose what is downloaded of the models that are not here; ``custom`` asks for each."""
-
-    def confirm_plan(
-        self, plan: ImportPlan, revise: Callable[[str], ImportPlan]
-    ) -> ImportPlan | None:
-        """Show the plan with its code origins; the plan that comes back is executed.
-
-        ``revise`` turns a changed plan text into a plan; UsageError says what is wrong with it.
-        """
 
     def after_failures(self, failed: Mapping[str, str]) -> AfterFailures:
         """Choose what becomes of failed downloads, given by file name with the reason.
@@ -219,9 +245,7 @@ class Unattended:
         action: ModelAction = "download" if model.sources else "skip"
         return ModelAcquisitionDecision(model=model, action=action)
 
-    def confirm_plan(
-        self, plan: ImportPlan, revise: Callable[[str], ImportPlan]
-    ) -> ImportPlan | None:
+    def confirm_plan(self, plan: ImportPlan, revision: PlanRevision) -> ImportPlan | None:
         """Execute it."""
         return plan
 

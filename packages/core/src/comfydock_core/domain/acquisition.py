@@ -102,11 +102,15 @@ class ModelAcquisitionDecision:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeAcquisitionDecision:
-    """Whether one node pack is installed; ``source`` is what will be contacted or unpacked."""
+    """Whether one node pack is installed; ``source`` is what will be contacted or unpacked.
+
+    ``reason`` says why a node is skipped although nobody asked for it.
+    """
 
     node: NodeInfo
     action: NodeAction
     source: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,7 +132,8 @@ class CodeOrigin:
 class ImportPlan:
     """Everything an import will do. Execution reads nothing else but the staged bundle.
 
-    ``bundle`` is the digest of that bundle's contents.
+    ``bundle`` is the digest of that bundle's contents; ``dropped`` says what of another tool's
+    bundle is not taken over.
     """
 
     environment: str
@@ -141,6 +146,7 @@ class ImportPlan:
     torch_backend: str = "auto"
     build_allowed: bool = False
     warnings: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
     preflight: Preflight = field(default_factory=Preflight)
 
     def models_for(self, action: ModelAction) -> tuple[ModelAcquisitionDecision, ...]:

@@ -75,7 +75,8 @@ class BundleManifest:
 
     A bundle of an older exporter has no ``files``; then it is empty and the reader warns.
     ``missing_inputs`` are the files, by their paths below ComfyUI's input folder, that a workflow
-    loads and the bundle does not hold; ``development`` is by the name of the node.
+    loads and the bundle does not hold; ``development`` is by the name of the node. ``tool`` names
+    another tool that wrote the bundle: it has no manifest.json, and what that would say is empty.
     """
 
     timestamp: str
@@ -95,6 +96,7 @@ class BundleManifest:
     missing_inputs: tuple[str, ...] = ()
     development: Mapping[str, DevelopmentOrigin] = field(default_factory=dict)
     files: Mapping[str, BundleFile] = field(default_factory=dict)
+    tool: str = ""
 
 
 def place_of(path: str) -> str:

@@ -103,9 +103,13 @@ def _document(data: bytes) -> object:
         return json.loads(data.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant)
     except RecursionError as error:
         raise _unreadable("it is nested too deeply") from error
+    except UnicodeDecodeError as error:
+        raise _unreadable(f"it is not UTF-8 text (byte {error.start})") from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise _unreadable(f"{place}: {error.msg}") from error
     except ValueError as error:
-        # Not UTF-8, not JSON, or a number of thousands of digits: all three are ValueErrors.
-        raise _unreadable(escape_text(str(error))[:_SHOWN_CAUSE]) from error
+        raise _unreadable("it holds a number with too many digits") from error
 
 
 def _object(pairs: list[tuple[str, object]]) -> Mapping[str, object]:
@@ -121,7 +125,7 @@ def _refuse_constant(word: str) -> object:
 
 
 def _unreadable(cause: str) -> ManifestError:
-    return ManifestError(f"`{MANIFEST}` cannot be read", cause=cause, subject=MANIFEST)
+    return ManifestError(f"`{MANIFEST}` cannot be read: {cause}", subject=MANIFEST)
 
 
 def _text(fields: Fields, key: str, default: str | None = None) -> str:

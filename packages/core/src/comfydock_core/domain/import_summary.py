@@ -17,7 +17,8 @@ class ImportSummary:
 
     ``hosts`` are the ones that planning and acting will contact; ``code`` is everything that
     will run or could run; ``digest`` is the identity of the bundle's contents. ``inside`` are the
-    keys of the models whose files the bundle holds.
+    keys of the models whose files the bundle holds; ``absent`` are the development nodes whose
+    source it does not hold. ``dropped`` says what of another tool's bundle is not taken over.
     """
 
     environment: str
@@ -29,7 +30,9 @@ class ImportSummary:
     hosts: tuple[str, ...] = ()
     code: tuple[CodeOrigin, ...] = ()
     inside: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
     @property
     def total_size(self) -> int:

@@ -28,6 +28,18 @@ class ExaminedSource:
     problem: str = ""
 
 
+def difference(stated: ExaminedSource, size: int, sha256: str) -> str:
+    """Say how what a host states differs from a file that is known; ``""`` where it does not.
+
+    What either side does not say (a size of 0, an empty digest) is no difference.
+    """
+    if stated.size is not None and size and stated.size != size:
+        return f"another file lies there: {stated.size:,} bytes instead of {size:,}"
+    if stated.sha256 and sha256 and stated.sha256.lower() != sha256.lower():
+        return f"another file lies there: its sha256 is {stated.sha256} instead of {sha256}"
+    return ""
+
+
 def safe_filename(name: object) -> str:
     """Return a stranger's file name without its folders, or nothing if it breaks a path rule."""
     last = name.replace("\\", "/").rpartition("/")[2] if isinstance(name, str) else ""

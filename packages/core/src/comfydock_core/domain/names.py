@@ -21,10 +21,12 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 _TORCH_BACKEND = re.compile(r"auto|cpu|none|xpu|cu[0-9]{2,4}|rocm[0-9]+(\.[0-9]+){0,2}")
 MODEL_KEY = re.compile(r"[0-9a-f]{8,64}")
+FOREIGN_MODEL_KEY = re.compile(r"[0-9a-f]{16}")
+"""The short hash of ComfyDock 1.x and ComfyGit (``storage.foreign_hashes``); ours is longer."""
 _SSH = re.compile(
     r"ssh://([A-Za-z0-9_][\w.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?/[\w./~-]{1,500}"
 )
-_ADDRESS = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]{8,2000}")
+_ADDRESS = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]{1,2000}")
 
 
 def model_path_problem(path: str) -> str:
@@ -50,7 +52,7 @@ def node_name_problem(name: str) -> str:
 def url_problem(url: str) -> str:
     """Say why ``url`` is no http(s) address that may be kept or asked; ``""`` when it is."""
     if not _ADDRESS.fullmatch(url):
-        return "has a character that no address has"
+        return "has a character that no address has, or is too long for one"
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

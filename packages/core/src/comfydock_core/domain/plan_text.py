@@ -53,6 +53,7 @@ _TAKES: Mapping[PlanWord, tuple[tuple[int, ...], str]] = {
 _ALL_WORDS = ", ".join(f"`{word}`" for word in _WORDS)
 _HEADER = re.compile(rf"^{HEADER}([0-9a-f]{{64}})\s*$", re.MULTILINE)
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"(?=\s|$)|[^\s"]\S*')
+_LONGEST_PROBLEM = 300
 _LEGEND = """\
 # What an import does, a line for each node and model. Change the words and save it:
 #   download NAME [URL]               fetch it, from URL instead of where the bundle says
@@ -224,8 +225,12 @@ def _unquoted(place: str, token: str) -> str:
 
 
 def wrong(place: str, problem: str, expected: str) -> PlanTextError:
-    """Say what is wrong with one place of a plan, and what belongs there."""
-    return PlanTextError(f"{place}: {problem}", hint=f"expected {expected}", subject=place)
+    """Say what is wrong with one place of a plan, in one short line, and what belongs there."""
+    if len(problem) > _LONGEST_PROBLEM:
+        half = _LONGEST_PROBLEM // 2
+        problem = f"{problem[:half]}…{problem[-half:]}"
+    sentence = f"{place}: {escape_text(problem)}"
+    return PlanTextError(sentence, hint=f"expected {expected}", subject=place)
 
 
 def missing(names: Iterable[str]) -> PlanTextError:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from comfydock_core.domain.private_traces import drive_traces, owner_traces, private_traces
-from comfydock_core.domain.secret_context import address_traces, certain_traces, context_traces
-from comfydock_core.domain.secret_findings import Owner, Trace, masked
+from comfydock_core.domain.secret_context import certain_traces, context_traces
+from comfydock_core.domain.secret_findings import Owner, Trace
 from comfydock_core.domain.secret_tokens import token_traces
 
 
@@ -38,13 +38,6 @@ def binary_traces(data: bytes, owner: Owner) -> Iterator[Trace]:
     """Yield what cannot be mistaken in bytes that are no text."""
     yield from _apart([*token_traces(data, uncertain=False), *certain_traces(data)])
     yield from owner_traces(data, owner)
-
-
-def url_secrets(url: str) -> tuple[str, ...]:
-    """Return, masked, the passwords and tokens that an address carries."""
-    data = url.encode("utf-8", "surrogatepass")
-    traces = [*token_traces(data, uncertain=False), *address_traces(data)]
-    return tuple(masked(trace.value.decode("utf-8", "replace")) for trace in _apart(traces))
 
 
 def _apart(traces: Iterable[Trace]) -> Iterator[Trace]:

@@ -66,7 +66,8 @@ class UpdatePlan:
         """Whether the environment already is what it is to become."""
         changes = any(step.action != "keep" for step in self.workflows)
         nodes = self.acquisition.nodes_for("install") or self.nodes_removed
-        return not (changes or nodes or self.difference or self.records_change)
+        models = self.acquisition.models_for("download") or self.acquisition.models_for("unpack")
+        return not (changes or nodes or models or self.difference or self.records_change)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from comfydock_core.domain.bundle import INPUTS, place_of
+from comfydock_core.domain.byte_sizes import parsed_size
 from comfydock_core.domain.path_rules import broken_rule, folded, is_made_anew
 from comfydock_core.domain.workflow_inputs import InputReference
 from comfydock_core.errors import UsageError
 
-DEFAULT_BUDGET = 25_000_000
+DEFAULT_BUDGET = 25 * 1024**2
 LARGEST_INPUT = 64 * 1024**2
 """Bytes; the strict reader refuses a larger member."""
-_SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([kmgt]?)b?", re.IGNORECASE)
-_FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,14 +33,14 @@ def input_budget(text: str) -> int:
     """Return the bytes that ``none``, ``all`` or a size such as ``25MB`` allow."""
     if text in ("none", "all"):
         return 0 if text == "none" else sys.maxsize
-    match = _SIZE.fullmatch(text.strip())
-    if not match:
+    size = parsed_size(text)
+    if size is None:
         raise UsageError(
             f"`{ascii(text)[1:-1]}` is no amount of input files",
             hint="say `none`, `all`, or a size such as `25MB`",
             subject=text,
         )
-    return int(float(match[1]) * _FACTORS[match[2].lower()])
+    return size
 
 
 def choose_inputs(

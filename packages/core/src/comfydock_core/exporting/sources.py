@@ -7,25 +7,30 @@ Trouble with the network is said and never stops an export.
 from __future__ import annotations
 
 import re
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from comfydock_core.domain.manifest import Manifest, ManifestModel
-from comfydock_core.domain.model_sources import ExaminedSource
+from comfydock_core.domain.model_sources import ExaminedSource, difference
 from comfydock_core.domain.models import detect_url_type
 from comfydock_core.domain.names import url_problem
 from comfydock_core.domain.source_urls import storable_url
-from comfydock_core.errors import NetworkError
+from comfydock_core.errors import ComfydockError, NetworkError
 from comfydock_core.events import ItemFinished, Notice, StepFinished, StepStarted
+from comfydock_core.importing.host_checks import (
+    Answer,
+    AskingLimits,
+    answers_in_turn,
+)
 from comfydock_core.storage.http import HttpStatusError
 from comfydock_core.storage.sidecar_sources import sources_beside
 from comfydock_core.workspace.workspace import Workspace
 
 STEP = "sources"
-_AT_ONCE = 8
+_LIMITS = AskingLimits(seconds=60.0)
 _GONE = (404, 410)
 _REPOSITORY = re.compile(r"https://huggingface\.co/([\w.-]+/[\w.-]+)/resolve/")
 
@@ -106,18 +111,29 @@ def _examine(workspace: Workspace, candidates: list[Candidate]) -> frozenset[str
     report = workspace.reporter.report
     report(StepStarted(step=STEP, title="Checking model sources", count=len(candidates)))
     wrong = set()
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="sources") as pool:
-        answers = pool.map(partial(_answer, workspace), candidates)
-        for candidate, answer in zip(candidates, answers, strict=True):
-            problem = _problem(candidate, answer)
-            if not isinstance(answer, NetworkError) and not problem:
-                _keep(workspace, candidate.model, answer)
-            elif _leads_elsewhere(answer):
-                wrong.add(candidate.url)
-            detail = problem or "confirmed"
-            report(ItemFinished(step=STEP, item=candidate.url, detail=detail))
+    for candidate, answer in _answers(workspace, candidates):
+        problem = _problem(candidate, answer)
+        if isinstance(answer, ExaminedSource) and not problem:
+            _keep(workspace, candidate.model, answer)
+        elif _leads_elsewhere(answer):
+            wrong.add(candidate.url)
+        report(ItemFinished(step=STEP, item=candidate.url, detail=problem or "confirmed"))
     report(StepFinished(step=STEP, detail=f"{len(candidates)} addresses checked"))
     return frozenset(wrong)
+
+
+def _answers(
+    workspace: Workspace, candidates: Iterable[Candidate]
+) -> Iterator[tuple[Candidate, Answer | None]]:
+    """Yield candidates with what their hosts say; None for those that took too long."""
+    waiting: dict[str, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        waiting[candidate.url].append(candidate)
+    examine = workspace.tools.hurried_model_hosts.examine
+    end = time.monotonic() + _LIMITS.seconds
+    for url, answer in answers_in_turn(tuple(waiting), examine, _LIMITS, end):
+        yield from ((candidate, answer) for candidate in waiting.pop(url))
+    yield from ((candidate, None) for late in waiting.values() for candidate in late)
 
 
 def _answer(workspace: Workspace, candidate: Candidate) -> ExaminedSource | NetworkError:
@@ -127,22 +143,22 @@ def _answer(workspace: Workspace, candidate: Candidate) -> ExaminedSource | Netw
         return error
 
 
-def _leads_elsewhere(answer: ExaminedSource | NetworkError) -> bool:
+def _leads_elsewhere(answer: Answer | None) -> bool:
     """Tell an address that will never give the model from one that did not answer today."""
     if isinstance(answer, HttpStatusError):
         return answer.answer.status in _GONE
     return isinstance(answer, ExaminedSource)
 
 
-def _problem(candidate: Candidate, answer: ExaminedSource | NetworkError) -> str:
+def _problem(candidate: Candidate, answer: Answer | None) -> str:
     """Say why an address does not count as the model's; ``""`` when it does."""
-    if isinstance(answer, NetworkError):
+    if answer is None:
+        return "its host did not answer in time"
+    if isinstance(answer, ComfydockError):
         return f"{answer.sentence}; {answer.hint}" if answer.hint else answer.sentence
     model = candidate.model
-    if answer.size is not None and answer.size != model.size:
-        return f"another file lies there: {answer.size} bytes instead of {model.size}"
-    if answer.sha256 and model.sha256_hash and answer.sha256 != model.sha256_hash:
-        return "another file lies there: it has another sha256"
+    if problem := difference(answer, model.size, model.sha256_hash):
+        return problem
     if candidate.proof and not answer.sha256:
         return "its host does not say what lies there"
     return ""

@@ -8,20 +8,21 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from comfydock_core.domain.acquisition import ImportPlan, ModelAcquisitionDecision
+from comfydock_core.domain.download_time import source_host
 from comfydock_core.domain.manifest import Manifest
 from comfydock_core.domain.preflight import Preflight, PreflightProblem
 from comfydock_core.domain.requirements import wants_torch
 from comfydock_core.errors import DiskFullError, NotReadyError
 from comfydock_core.events import StepFinished, StepStarted
 from comfydock_core.importing import preflight
-from comfydock_core.importing.host_checks import PATIENCE, check_registry, check_sources
+from comfydock_core.importing.host_checks import check_registry, check_sources
 from comfydock_core.importing.inspection import environment_size
 from comfydock_core.importing.preflight import Computing, DiskUse, PythonFacts, SourceCheck
 from comfydock_core.importing.summary import OpenedBundle
-from comfydock_core.storage.http import HttpClient
 from comfydock_core.storage.machine import FileSystem, Hardware
-from comfydock_core.storage.model_hosts import ModelHosts
 from comfydock_core.storage.partial_file import PartialFile
+from comfydock_core.workspace.download_speeds import known_speeds
+from comfydock_core.workspace.node_cache import cached_nodes
 from comfydock_core.workspace.workspace import Workspace
 
 STEP = "preflight"
@@ -67,6 +68,8 @@ def look_ahead(
             *(preflight.hardware_problems(computing, torch) if computing else ()),
             *(_host_problems(workspace, plan, checks) if ask_hosts else ()),
         ),
+        cached=cached_nodes(workspace, plan.manifest.nodes.values()),
+        speeds=_speeds(workspace, plan),
     )
 
 
@@ -86,6 +89,11 @@ def require_possible(found: Preflight) -> None:
         cause="; ".join(problem.sentence for problem in rest),
         subject=first.subject,
     )
+
+
+def _speeds(workspace: Workspace, plan: ImportPlan) -> dict[str, float]:
+    hosts = {source_host(decision.source_url) for decision in plan.models_for("download")}
+    return {host: v for host, v in known_speeds(workspace.root).items() if host in hosts}
 
 
 def _python(workspace: Workspace, manifest: Manifest) -> PythonFacts:
@@ -124,8 +132,7 @@ def _asked(workspace: Workspace, plan: ImportPlan) -> dict[str, SourceCheck]:
         return {}
     report = workspace.reporter.report
     report(StepStarted(step=STEP, title="Asking the models' hosts", count=len(downloads)))
-    client = HttpClient(workspace.settings.hosts, workspace.process_environment, PATIENCE)
-    checks = check_sources(plan, ModelHosts(client).examine)
+    checks = check_sources(plan, workspace.tools.hurried_model_hosts.examine)
     report(StepFinished(step=STEP, detail=f"Asked about {len(downloads)} downloads"))
     return checks
 

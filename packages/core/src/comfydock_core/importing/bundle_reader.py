@@ -21,6 +21,7 @@ from comfydock_core.domain.bundle import (
     place_of,
 )
 from comfydock_core.domain.bundle_parsing import parse_manifest
+from comfydock_core.domain.manifest_parsing import parse_manifest_toml
 from comfydock_core.domain.names import PYTHON_VERSION as PYTHON_VERSION_FORM
 from comfydock_core.errors import BundleError
 from comfydock_core.importing.foreign_reader import FOREIGN, ForeignContents, take_over
@@ -44,7 +45,7 @@ class BundleContents:
 
     ``root`` is the folder that it was unpacked into; ``members`` are sorted by path; ``digest``
     is the bundle's identity; ``python_version`` is like ``3.11`` or ``3.11.7``; ``warnings`` are
-    sentences for the user.
+    sentences for the user, and so is in ``dropped`` what another tool's bundle has of its own.
     """
 
     root: Path
@@ -53,6 +54,7 @@ class BundleContents:
     digest: str
     python_version: str
     warnings: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
     @property
     def pyproject_path(self) -> Path:
@@ -103,8 +105,7 @@ def read_bundle(archive: Path, staging: Path) -> BundleContents:
     ``unpack_models``. A BundleError names the member and the rule, a ManifestError the key of
     manifest.json. Nothing is written outside ``staging``, which is the caller's to remove, also
     after an error. A bundle of ComfyDock 1.x or ComfyGit is taken over: what lies in ``staging`` is
-    in our form then, without a uv.lock where that tool has none, and the warnings say what was
-    dropped.
+    in our form then, without a uv.lock where that tool has none.
     """
     reading = read_leniently(
         archive,
@@ -165,7 +166,8 @@ def _taken_over(archive: Path, staging: Path, foreign: ForeignContents) -> Bundl
         members=foreign.members,
         digest=contents_digest(foreign.members),
         python_version=foreign.python_version,
-        warnings=(*_warnings(archive, foreign.manifest), *foreign.warnings),
+        warnings=tuple(_warnings(archive, foreign.manifest)),
+        dropped=foreign.dropped,
     )
 
 
@@ -176,7 +178,7 @@ def _checked(archive: Path, staging: Path, members: tuple[ArchiveMember, ...]) -
         python_version = _python_version(archive, (staging / PYTHON_VERSION).read_bytes())
     if manifest.files:
         _check_listed(archive, manifest, members)
-    return BundleContents(
+    contents = BundleContents(
         root=staging,
         manifest=manifest,
         members=members,
@@ -184,6 +186,8 @@ def _checked(archive: Path, staging: Path, members: tuple[ArchiveMember, ...]) -
         python_version=python_version,
         warnings=tuple(_warnings(archive, manifest)),
     )
+    _check_development(archive, contents)
+    return contents
 
 
 def _limits(archive: Path) -> ArchiveLimits:
@@ -222,6 +226,18 @@ def _check_listed(
     for path in sorted(manifest.files.keys() | found.keys()):
         if rule := _difference(manifest.files.get(path), found.get(path)):
             raise refused_member(archive.name, path, rule)
+
+
+def _check_development(archive: Path, contents: BundleContents) -> None:
+    """Refuse the source of a node that nobody would be told of: no plan has it."""
+    if not contents.dev_nodes:
+        return
+    with storage_errors(contents.root):
+        nodes = parse_manifest_toml(contents.pyproject_path.read_bytes()).nodes.values()
+    known = {node.name for node in nodes if node.source == "development"}
+    for name in sorted(contents.dev_nodes.keys() - known):
+        rule = f"is no development node that `{PYPROJECT}` lists"
+        raise refused_member(archive.name, f"{DEV_NODES}/{name}", rule)
 
 
 def _difference(listed: BundleFile | None, found: ArchiveMember | None) -> str:

@@ -2,14 +2,16 @@
 
 Naming an address is the consent to ask that host; the rules of ``storage/http.py`` hold on the way.
 What was fetched lies in ``cache/downloads`` by its content until its import is complete, so that
-the same command again goes on with it.
+the same command again goes on with it. After a dry run or a no it lies there for a week.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -24,6 +26,7 @@ from comfydock_core.errors import (
     DownloadError,
     NetworkError,
     NotFoundError,
+    StorageError,
     UsageError,
 )
 from comfydock_core.events import ItemFinished, ItemStarted, Notice, StepFinished, StepStarted
@@ -34,10 +37,12 @@ from comfydock_core.storage.file_head import name_in
 from comfydock_core.storage.http import HttpStatusError, redact
 from comfydock_core.storage.http_addresses import origin_of, parsed
 from comfydock_core.storage.user_paths import user_path
+from comfydock_core.workspace.journal import journal_of
 from comfydock_core.workspace.workspace import Workspace
 
 STEP = "bundle"
 LARGEST_BUNDLE = 500 * 10**9
+KEPT_SECONDS = 7 * 24 * 3600.0
 _RECORD_LIMIT = 16 * 1024
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _DIGEST = "sha256="
@@ -122,9 +127,14 @@ def local_bundle(workspace: Workspace, bundle: Path | str) -> Path:
     NotFoundError where there is none; what keeps an address from being fetched is a NetworkError,
     UsageError or StorageError.
     """
+    _forget_old(workspace)
     address = bundle_address(bundle) if isinstance(bundle, str) else None
     if address:
-        return _fetched(workspace, address)
+        place = _fetched(workspace, address)
+        for used in (place, _record(workspace, address)):
+            with suppress(OSError):
+                os.utime(used)
+        return place
     path = user_path(bundle)
     if not os.path.isfile(path):  # noqa: PTH113 - Path's raises for too long a name
         raise NotFoundError(f"`{path}` is no file", subject=str(path))
@@ -144,8 +154,40 @@ def forget_fetched(workspace: Workspace, archive: Path) -> None:
             record.unlink(missing_ok=True)
 
 
+def _forget_old(workspace: Workspace) -> None:
+    """Delete what was fetched and nobody asked for in a while, unless an import is not finished."""
+    folder, oldest = _folder(workspace), time.time() - KEPT_SECONDS
+    old = [path for path in folder.glob("*") if path.suffix != ".lock" and _time(path) < oldest]
+    needed = _unfinished(workspace) if old else frozenset()
+    for path in old:
+        found = _read(path) if path.suffix == ".json" else None
+        if (_place(folder, found.sha256) if found else path) not in needed:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _time(path: Path) -> float:
+    with suppress(OSError):
+        return path.stat().st_mtime
+    return math.inf
+
+
+def _unfinished(workspace: Workspace) -> frozenset[Path]:
+    """Return the bundles that imports and updates which were cut short came out of."""
+    archives = set()
+    for name in workspace.environment_names():
+        with suppress(StorageError):
+            journal = journal_of(workspace.environments_path / name)
+            archives |= {Path(journal.archive)} if journal else set()
+    return frozenset(archives)
+
+
 def _folder(workspace: Workspace) -> Path:
     return workspace.root / "cache" / "downloads"
+
+
+def _record(workspace: Workspace, address: BundleAddress) -> Path:
+    return _folder(workspace) / f"{address.key}.json"
 
 
 def _place(folder: Path, digest: str) -> Path:
@@ -157,7 +199,7 @@ def _fetched(workspace: Workspace, address: BundleAddress) -> Path:
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder / f"{address.key}.lock", address):
-        record = folder / f"{address.key}.json"
+        record = _record(workspace, address)
         if not address.sha256 and (there := _still_current(workspace, address, record)):
             return there
         return _fetch(workspace, address, record)

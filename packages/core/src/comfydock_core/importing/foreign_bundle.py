@@ -18,18 +18,16 @@ from comfydock_core.domain.manifest_parsing import parse_manifest
 from comfydock_core.domain.names import COMMIT, is_environment_name
 from comfydock_core.domain.path_rules import is_made_anew
 from comfydock_core.domain.requirements import read_requirement
-from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.importing.foreign_models import converted_models, converted_workflows
 from comfydock_core.importing.foreign_nodes import (
     converted_groups,
     converted_nodes,
+    https_address,
     kept_lines,
     shown,
 )
 
 _TITLES = {"comfydock": "ComfyDock 1.x", "comfygit": "ComfyGit"}
-# They do not say which version wrote a bundle: these are the oldest with its form.
-_VERSIONS = {"comfydock": "1.0", "comfygit": "0.7"}
 # Ours has `version` there; a bundle of ours that lost its manifest.json is none of theirs.
 _OUR_MARK = "version"
 _THEIR_FOLDERS = ("overlays/", "workflow_api/")
@@ -53,11 +51,10 @@ Table = dict[str, Any]
 class ForeignBundle:
     """A bundle of another tool in our own terms.
 
-    ``tool`` is its name for people; ``manifest.python_version`` is set; ``dropped`` says what was
-    left out or changed, a sentence each.
+    ``manifest.python_version`` is set; ``dropped`` says what was left out or changed, a sentence
+    each.
     """
 
-    tool: str
     manifest: Manifest
     bundle: BundleManifest
     dropped: tuple[str, ...]
@@ -124,9 +121,8 @@ def convert(
     dropped += _settings(root, theirs)
     manifest = replace(manifest, torch=_torch(root.table("tool").table("uv")))
     return ForeignBundle(
-        tool=_TITLES[tool],
         manifest=manifest,
-        bundle=_bundle(manifest, paths, _VERSIONS[tool]),
+        bundle=_bundle(manifest, paths, _TITLES[tool]),
         dropped=tuple(dropped),
     )
 
@@ -151,7 +147,7 @@ def _comfyui(theirs: Fields) -> Table:
     return {
         "comfyui_version": version,
         "comfyui_commit": commit,
-        "comfyui_repository": theirs.text("comfyui_repository", ""),
+        "comfyui_repository": https_address(theirs.text("comfyui_repository", "")),
     }
 
 
@@ -180,7 +176,7 @@ def _settings(root: Fields, theirs: Fields) -> list[str]:
     tables.append((theirs.path, theirs, _TAKEN))
     tables.append(("project", root.table("project"), _PROJECT_KEYS))
     return [
-        f"[{place}] {shown(key)}{escape_text(_detail(value))} is not taken over"
+        f"[{place}] {shown(key)}{_detail(value)}"
         for place, table, taken in tables
         for key, value in table.items()
         if key not in taken
@@ -198,15 +194,15 @@ def _detail(value: object) -> str:
     else:
         words = [str(value)]
     more = ", …" if len(words) > _SHOWN else ""
-    return f" ({', '.join(words[:_SHOWN])[:_SHOWN_LENGTH]}{more})"
+    return f" ({', '.join(map(shown, words[:_SHOWN]))[:_SHOWN_LENGTH]}{more})"
 
 
-def _bundle(manifest: Manifest, paths: Collection[str], version: str) -> BundleManifest:
+def _bundle(manifest: Manifest, paths: Collection[str], tool: str) -> BundleManifest:
     """Say what manifest.json would have said, as far as anything says it."""
     start = f"{WORKFLOWS}/"
     return BundleManifest(
         timestamp="",
-        comfydock_version=version,
+        comfydock_version="",
         environment_name=manifest.name,
         workflows=tuple(sorted(p.removeprefix(start) for p in paths if p.startswith(start))),
         python_version=manifest.python_version,
@@ -214,4 +210,5 @@ def _bundle(manifest: Manifest, paths: Collection[str], version: str) -> BundleM
         platform="",
         total_models=len(manifest.models),
         total_nodes=len(manifest.nodes),
+        tool=tool,
     )

@@ -27,7 +27,7 @@ def converted_models(fields: Fields, dropped: list[str]) -> dict[str, Table]:
     for key, _ in fields.items():
         model = fields.table(key)
         if _is_other_file(model):
-            dropped.append(f"file {shown(model.text('relative_path'))} is no model file")
+            dropped.append(f"file {shown(model.text('relative_path'))}: no model file")
             continue
         models[key] = _picked(model, _MODEL, dropped)
         if SHA256.fullmatch(key):
@@ -43,7 +43,7 @@ def converted_workflows(
     for name, _ in fields.items():
         workflow = fields.table(name)
         if f"workflows/{name}.json" not in paths:
-            dropped.append(f"workflow {shown(name)} is not in the bundle")
+            dropped.append(f"workflow {shown(name)}: its file is not in the bundle")
             continue
         workflows[name] = {
             "nodes": list(workflow.strings("nodes")),
@@ -55,7 +55,7 @@ def converted_workflows(
             "custom_node_map": dict(workflow.table("custom_node_map").items()),
         }
         if workflow.has("execution_contract"):
-            dropped.append(f"workflow {shown(name)}: its execution contract is not taken over")
+            dropped.append(f"workflow {shown(name)}: its execution contract")
     return workflows
 
 
@@ -78,6 +78,7 @@ def _picked(fields: Fields, keys: tuple[str, ...], dropped: list[str]) -> Table:
     if "sources" in table:
         sources = fields.strings("sources")
         table["sources"] = [url for url in sources if not url_problem(url)]
-        for url in set(sources) - set(table["sources"]):
-            dropped.append(f"source {shown(url)} of {shown(fields.path)} {url_problem(url)}")
+        for url in dict.fromkeys(sources):
+            if problem := url_problem(url):
+                dropped.append(f"source {shown(url)} of {shown(fields.path)} {problem}")
     return table

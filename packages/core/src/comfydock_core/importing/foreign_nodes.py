@@ -15,19 +15,21 @@ from typing import Any
 from comfydock_core.domain.fields import Fields
 from comfydock_core.domain.names import COMMIT
 from comfydock_core.domain.requirements import sort_requirements
-from comfydock_core.domain.untrusted import escape_text
+from comfydock_core.domain.untrusted import escape_text, redact_secrets
 
 _SCP = re.compile(r"git@([A-Za-z0-9.-]+):([\w./~-]+)")
 _NO_LETTERS = re.compile(r"[^a-z0-9]+")
 _DIGITS = re.compile(r"[0-9a-f]{8}")
 _SHOWN_LENGTH = 80
+# More than is shown: a password that is cut in two is no longer known for one.
+_READ_LENGTH = 2_000
 
 Table = dict[str, Any]
 
 
 def shown(text: object) -> str:
-    """Return a stranger's words as one short, harmless piece of a sentence."""
-    return escape_text(str(text)[:_SHOWN_LENGTH])
+    """Return a stranger's words as one short, harmless piece of a sentence, without secrets."""
+    return escape_text(redact_secrets(str(text)[:_READ_LENGTH])[:_SHOWN_LENGTH])
 
 
 def converted_nodes(
@@ -44,7 +46,7 @@ def converted_nodes(
         else:
             nodes[name] = table
         if fields.table(name).text("criticality", "required") != "required":
-            dropped.append(f"node {shown(name)} was optional; here it is one like any other")
+            dropped.append(f"node {shown(name)}: that it is optional")
     return {name: _said(table) for name, table in nodes.items()}
 
 
@@ -52,11 +54,17 @@ def _node(fields: Fields, name: str) -> Table:
     keys = ("version", "registry_id", "download_url", "branch", "pinned_commit")
     table: Table = {key: fields.text(key, "") for key in keys}
     table["name"] = fields.text("name", name)
-    table["repository"] = _SCP.sub(r"https://\1/\2", fields.text("repository", ""))
+    table["repository"] = https_address(fields.text("repository", ""))
     table["source"] = fields.text("source", "unknown")
     if table["source"] == "unknown":
         table["source"] = "registry" if table["registry_id"] else "git"
     return table
+
+
+def https_address(repository: str) -> str:
+    """Return a repository that was cloned over ssh by its public address; others as they are."""
+    ssh = _SCP.fullmatch(repository)
+    return f"https://{ssh[1]}/{ssh[2]}" if ssh else repository
 
 
 def _unfit(table: Table) -> str:
@@ -100,10 +108,13 @@ def converted_groups(
     owners = {group: key for key, table in nodes.items() for group in _groups_of(table, names)}
     groups: dict[str, list[str]] = {}
     for group in names:
-        lines = [line for line in _entries(fields, group) if isinstance(line, str)]
+        entries = _entries(fields, group)
+        lines = [line for line in entries if isinstance(line, str)]
+        if len(lines) < len(entries):
+            dropped.append(f"dependency group {shown(group)}: what it includes of other groups")
         if group not in owners:
             words = ", ".join(map(shown, lines[:3]))
-            dropped.append(f"dependency group {shown(group)} ({words}) belongs to no node")
+            dropped.append(f"dependency group {shown(group)} ({words}): belongs to no node")
             continue
         kept = kept_lines(lines, f"node {shown(owners[group])}", dropped)
         sorted_lines = sort_requirements(kept)
@@ -115,7 +126,7 @@ def converted_groups(
     return groups
 
 
-def _entries(fields: Fields, key: str) -> Iterable[object]:
+def _entries(fields: Fields, key: str) -> list[object]:
     value = dict(fields.items())[key]
     if not isinstance(value, list):
         raise fields.wrong(key, "must be a list of texts")
@@ -138,5 +149,5 @@ def kept_lines(lines: Iterable[str], owner: str, dropped: list[str]) -> list[str
     """Return the requirements that an index can answer; ``owner`` is who asks for the others."""
     found = sort_requirements(lines)
     for line in (*found.refused, *found.ignored):
-        dropped.append(f"{owner} asks for {shown(line)}, which is not taken from there")
+        dropped.append(f"{owner}: asks for {shown(line)}, no version of a package index")
     return [*found.packages, *found.torch]

@@ -33,23 +33,26 @@ from comfydock_core.importing.foreign_bundle import (
 from comfydock_core.storage.archive import ArchiveMember, Leniency, LenientReading
 from comfydock_core.storage.development_source import development_files
 from comfydock_core.storage.durable_files import storage_errors
-from comfydock_core.storage.git import Git
+from comfydock_core.storage.git import Git, GitTooSlowError
 from comfydock_core.storage.member_rules import refused_member, shown
 from comfydock_core.storage.project_file import project_text
 
 FOREIGN = Leniency(skips=is_left_out, pax_times=True)
 _NOT_THEIRS = (f"{INPUTS}/", f"{MODELS}/")
 _SHOWN_PATHS = 3
+_PATIENCE = 8
+"""The seconds that git has for the patterns of strangers, which may be made to take for ever."""
+_PATTERNS = ".gitignore"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ForeignContents:
-    """What a bundle of another tool holds of ours; ``warnings`` begin with whose it is."""
+    """What a bundle of another tool holds of ours; ``dropped`` says what is not taken over."""
 
     manifest: BundleManifest
     members: tuple[ArchiveMember, ...]
     python_version: str
-    warnings: tuple[str, ...]
+    dropped: tuple[str, ...]
 
 
 def take_over(archive: Path, root: Path, reading: LenientReading) -> ForeignContents | None:
@@ -67,7 +70,7 @@ def take_over(archive: Path, root: Path, reading: LenientReading) -> ForeignCont
         if path.startswith(_NOT_THEIRS):
             raise refused_member(archive.name, path, "has no place in a bundle of another tool")
     secret = frozenset(path for path in paths if _holds_credentials(path))
-    unwanted = frozenset(_ignored(root, paths)) - secret
+    unwanted = _ignored(archive, root, paths) - secret
     gone = secret | unwanted
     converted = convert(document, paths - gone, _python_version(archive, root, paths))
     for path in sorted(gone):
@@ -76,20 +79,16 @@ def take_over(archive: Path, root: Path, reading: LenientReading) -> ForeignCont
         (root / PYPROJECT).write_text(project_text(converted.manifest), encoding="utf-8")
     theirs = frozenset(filter(is_their_own, reading.skipped))
     skipped = (
-        *_counted(frozenset(reading.skipped) - theirs, "which never travels"),
-        *_counted(theirs, "which serves only that tool"),
-        *_counted(secret, "which holds credentials"),
-        *_counted(unwanted, "which git ignores there"),
+        *_counted(frozenset(reading.skipped) - theirs, "no part of a bundle"),
+        *_counted(theirs, "of use to that tool alone"),
+        *_counted(secret, "with credentials"),
+        *_counted(unwanted, "ignored by git there"),
     )
     return ForeignContents(
         manifest=converted.bundle,
         members=tuple(member for member in reading.members if member.path not in gone),
         python_version=converted.manifest.python_version,
-        warnings=(
-            f"`{shown(archive.name)}` was written by {converted.tool}: it is taken over as follows",
-            *skipped,
-            *converted.dropped,
-        ),
+        dropped=(*skipped, *converted.dropped),
     )
 
 
@@ -115,15 +114,21 @@ def _holds_credentials(path: str) -> bool:
     return place == DEV_NODES and bool(denied_reason(inside.partition("/")[2]))
 
 
-def _ignored(root: Path, paths: frozenset[str]) -> Iterator[str]:
-    """Yield the files that git would not track; it reads their ``.gitignore`` and runs nothing."""
-    nodes = {path.split("/")[1] for path in paths if path.startswith(f"{DEV_NODES}/")}
-    git = Git(HostSettings(), os.environ)
-    for name in sorted(nodes):
-        start = f"{DEV_NODES}/{name}/"
+def _ignored(archive: Path, root: Path, paths: frozenset[str]) -> frozenset[str]:
+    """Return the files that git would not track; it reads their ``.gitignore`` and runs nothing."""
+    sources = frozenset(path for path in paths if path.startswith(f"{DEV_NODES}/"))
+    if not sources:
+        return sources
+    git = Git(HostSettings(), os.environ, _PATIENCE)
+    try:
         with tempfile.TemporaryDirectory(dir=root.parent) as empty:
-            kept = development_files(git, root / DEV_NODES / name, Path(empty))
-        yield from (p for p in paths if p.startswith(start) and p.removeprefix(start) not in kept)
+            kept = development_files(git, root / DEV_NODES, Path(empty))
+    except GitTooSlowError as error:
+        patterns = sorted(path for path in sources if path.endswith(f"/{_PATTERNS}"))
+        largest = max(patterns, key=lambda path: (root / path).stat().st_size, default=DEV_NODES)
+        rule = f"has patterns for which git needs more than {_PATIENCE} seconds"
+        raise refused_member(archive.name, largest, rule) from error
+    return sources - {f"{DEV_NODES}/{path}" for path in kept}
 
 
 def _remove(root: Path, path: str) -> None:
@@ -142,7 +147,7 @@ def _counted(paths: frozenset[str], why: str) -> Iterator[str]:
         more = f" and {len(names) - _SHOWN_PATHS} more" if len(names) > _SHOWN_PATHS else ""
         files = f"{len(paths)} file{'' if len(paths) == 1 else 's'}"
         places = ", ".join(map(shown, names[:_SHOWN_PATHS]))
-        yield f"left out: {places}{more} ({files}), {why}"
+        yield f"{places}{more} ({files}): {why}"
 
 
 def _topmost(path: str) -> str:

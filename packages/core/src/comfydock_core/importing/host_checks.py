@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from urllib.parse import urlsplit
 
 from comfydock_core.domain.acquisition import ImportPlan, ModelAcquisitionDecision
 from comfydock_core.domain.manifest import NodeInfo
-from comfydock_core.domain.model_sources import ExaminedSource
+from comfydock_core.domain.model_sources import ExaminedSource, difference
 from comfydock_core.domain.preflight import PreflightProblem
 from comfydock_core.errors import ComfydockError, NetworkError, NodeError
-from comfydock_core.importing.preflight import SourceCheck, content_problem
-from comfydock_core.storage.http import HttpLimits, is_unreachable
-from comfydock_core.storage.node_registry import NodeRegistry, checked_pair, usable
-
-PATIENCE = HttpLimits(
-    connect_timeout=5.0, read_timeout=10.0, attempts=2, first_wait=0.2, longest_wait=2.0
+from comfydock_core.importing.preflight import SourceCheck
+from comfydock_core.storage.http import is_unreachable
+from comfydock_core.storage.node_registry import (
+    ForbiddenNodeError,
+    NodeRegistry,
+    checked_pair,
+    usable,
 )
-"""A host that needs longer is asked again when it matters."""
 
 _SOURCES_TRIED = 3
 Examine = Callable[[str], ExaminedSource]
@@ -71,12 +72,13 @@ def _sources(plan: ImportPlan, decision: ModelAcquisitionDecision) -> tuple[str,
 def _check(plan: ImportPlan, key: str, url: str, answer: Answer | None) -> SourceCheck:
     host = urlsplit(url).netloc
     if isinstance(answer, ExaminedSource):
-        problem = content_problem(plan.aggregates[key].content, answer.size, answer.sha256)
+        wanted = plan.aggregates[key].content
+        problem = difference(answer, wanted.size, wanted.sha256_hash) if wanted else ""
         if not problem:
             return SourceCheck(size=answer.size)
         hint = "import it without, or ask the sender for another source"
-        return SourceCheck(sentence=f"`{host}` {problem}", hint=hint)
-    if answer is None or (isinstance(answer, NetworkError) and is_unreachable(answer)):
+        return SourceCheck(sentence=f"`{host}`: {problem}", hint=hint)
+    if answer is None or _is_silence(answer):
         return SourceCheck(unreachable=host)
     return SourceCheck(sentence=answer.sentence, hint=answer.hint)
 
@@ -85,12 +87,25 @@ def ask_all(
     urls: Iterable[str], examine: Examine, limits: AskingLimits, end: float
 ) -> dict[str, Answer]:
     """Examine addresses side by side until ``end`` (``time.monotonic``); late ones are left out."""
+    return dict(answers_in_turn(urls, examine, limits, end))
+
+
+def answers_in_turn(
+    urls: Iterable[str], examine: Examine, limits: AskingLimits, end: float
+) -> Iterator[tuple[str, Answer]]:
+    """Yield what ``ask_all`` returns, each address with its answer as soon as it has one.
+
+    Nothing more is asked of a host of which nobody has heard anything when its first address could
+    not be reached: that failure is the answer for the others too.
+    """
     questions = _Questions(urls, limits.per_host)
-    count = min(limits.in_all, questions.count)
-    for _ in range(count):
+    for _ in range(min(limits.in_all, questions.count)):
         # A host that hangs must not keep the program from ending.
         threading.Thread(target=questions.work, args=(examine,), daemon=True).start()
-    return questions.answers_by(end)
+    try:
+        yield from questions.answers_until(end)
+    finally:
+        questions.stop()
 
 
 class _Questions:
@@ -100,28 +115,40 @@ class _Questions:
         self._waiting = deque(dict.fromkeys(urls))
         self._per_host = per_host
         self._asking: Counter[str] = Counter()
-        self._answers: dict[str, Answer] = {}
+        self._heard_of: set[str] = set()
+        self._silent: dict[str, Answer] = {}
+        self._answers: SimpleQueue[tuple[str, Answer]] = SimpleQueue()
         self._changed = threading.Condition()
         self.count = len(self._waiting)
 
     def work(self, examine: Examine) -> None:
         """Ask one after the other until nothing waits."""
         while url := self._take():
-            answer = _answer(examine, url)
+            host = urlsplit(url).netloc
+            answer = self._silent.get(host) or _answer(examine, url)
             with self._changed:
-                self._answers[url] = answer
-                self._asking[urlsplit(url).netloc] -= 1
+                if not _is_silence(answer):
+                    self._heard_of.add(host)
+                    self._silent.pop(host, None)
+                elif host not in self._heard_of:
+                    self._silent[host] = answer
+                self._asking[host] -= 1
                 self._changed.notify_all()
+            self._answers.put((url, answer))
 
-    def answers_by(self, end: float) -> dict[str, Answer]:
-        """Wait for all answers, at most until ``end``; nothing more is asked afterwards."""
+    def answers_until(self, end: float) -> Iterator[tuple[str, Answer]]:
+        """Yield answers as they come, all of them or those until ``end``."""
+        for _ in range(self.count):
+            try:
+                yield self._answers.get(timeout=max(0.0, end - time.monotonic()))
+            except Empty:
+                return
+
+    def stop(self) -> None:
+        """Ask nothing more."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: len(self._answers) == self.count, max(0.0, end - time.monotonic())
-            )
             self._waiting.clear()
             self._changed.notify_all()
-            return dict(self._answers)
 
     def _take(self) -> str:
         """Return the next address whose host has a place free; ``""`` when none waits."""
@@ -134,6 +161,10 @@ class _Questions:
                         return url
                 self._changed.wait()
         return ""
+
+
+def _is_silence(answer: Answer) -> bool:
+    return isinstance(answer, NetworkError) and is_unreachable(answer)
 
 
 def _answer(examine: Examine, url: str) -> Answer:
@@ -153,11 +184,11 @@ class RegistryAnswer:
 
 def check_registry(nodes: Iterable[NodeInfo], registry: NodeRegistry) -> RegistryAnswer:
     """Ask the registry about all nodes at once."""
-    wanted: dict[tuple[str, str], str] = {}
+    wanted: dict[tuple[str, str], list[str]] = defaultdict(list)
     problems: list[PreflightProblem] = []
     for node in nodes:
         try:
-            wanted[checked_pair(node.registry_id or node.name, node.version)] = node.name
+            wanted[checked_pair(node.registry_id or node.name, node.version)].append(node.name)
         except NodeError as error:
             problems.append(_of_node(node.name, error))
     try:
@@ -167,13 +198,14 @@ def check_registry(nodes: Iterable[NodeInfo], registry: NodeRegistry) -> Registr
             return RegistryAnswer(problems=tuple(problems), unreachable=(error.subject,))
         refused = PreflightProblem(subject=error.subject, sentence=error.sentence, hint=error.hint)
         return RegistryAnswer(problems=(*problems, refused))
-    for pair, name in wanted.items():
+    for pair, names in wanted.items():
         try:
             usable(found[pair], pair)
         except NodeError as error:
-            problems.append(_of_node(name, error))
+            problems += [_of_node(name, error) for name in names]
     return RegistryAnswer(problems=tuple(problems))
 
 
 def _of_node(name: str, error: NodeError) -> PreflightProblem:
-    return PreflightProblem(subject=name, sentence=error.sentence, hint=error.hint)
+    forbids = isinstance(error, ForbiddenNodeError)
+    return PreflightProblem(subject=name, sentence=error.sentence, hint=error.hint, forbids=forbids)

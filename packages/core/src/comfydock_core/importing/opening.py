@@ -57,6 +57,7 @@ def open_contents(contents: BundleContents, comfyui_repository: str) -> OpenedBu
         models=_listed(contents.models),
         inputs=_listed(contents.inputs),
         warnings=(*contents.warnings, *_left_out(lock)),
+        dropped=contents.dropped,
     )
 
 

@@ -17,7 +17,9 @@ from comfydock_core.domain.criticality import Criticality
 from comfydock_core.domain.import_summary import ImportSummary, LocalModels
 from comfydock_core.domain.manifest import ManifestModel, ManifestWorkflowModel, NodeInfo
 from comfydock_core.domain.models import ModelWithLocation
-from comfydock_core.domain.names import model_path_problem, url_problem
+from comfydock_core.domain.names import FOREIGN_MODEL_KEY, model_path_problem
+from comfydock_core.domain.source_urls import typed_url_problem
+from comfydock_core.domain.untrusted import redact_secrets
 from comfydock_core.errors import AnswerNeededError, UsageError
 from comfydock_core.interaction import ModelStrategy
 from comfydock_core.resolution.substitutes import can_stand_in
@@ -28,6 +30,7 @@ _WANTED: dict[ModelStrategy, tuple[Criticality, ...]] = {
     "required": ("required",),
     "skip": (),
 }
+_FORGOTTEN = "the bundle has no hash of the original: it cannot be put back later"
 _NODE_KINDS = ("registry", "git", "development")
 
 
@@ -68,6 +71,7 @@ def make_plan(summary: ImportSummary, local: LocalModels, choices: PlanChoices) 
         torch_backend=choices.torch_backend,
         build_allowed=choices.build_allowed,
         warnings=summary.warnings,
+        dropped=summary.dropped,
     )
 
 
@@ -81,9 +85,24 @@ def _node_decisions(
     summary: ImportSummary, choices: PlanChoices
 ) -> Iterable[NodeAcquisitionDecision]:
     for _, node in sorted(summary.manifest.nodes.items()):
+        if node.name in summary.absent:
+            yield _absent(node)
+            continue
         skip = choices.skip_nodes and node.source != "development"
         action = choices.nodes.get(node.name, "skip" if skip else "install")
         yield NodeAcquisitionDecision(node=node, action=action, source=node_source(node))
+
+
+def _absent(node: NodeInfo) -> NodeAcquisitionDecision:
+    """Skip a development node whose source is not in the bundle, whatever was chosen."""
+    known = node.repository if "://" in node.repository else ""
+    ask = f"{known} may have it" if known else "ask the sender for its folder"
+    return NodeAcquisitionDecision(
+        node=node,
+        action="skip",
+        source=known,
+        reason=f"its source is not in the bundle; {ask}",
+    )
 
 
 def node_source(node: NodeInfo) -> str:
@@ -138,7 +157,7 @@ def _usual(
     wanted = aggregate.criticality in _WANTED[choices.models]
     if wanted and aggregate.sources and possible:
         return _decision(aggregate, "download", source_url=aggregate.sources[0], target_path=target)
-    return _skipped(aggregate, inside=inside)
+    return _skipped(aggregate, at_hand=inside)
 
 
 def answered(
@@ -155,7 +174,7 @@ def answered(
     if answer.action == "substitute":
         return _substitute(aggregate, answer)
     if answer.action == "skip":
-        return _skipped(aggregate, inside=inside)
+        return _skipped(aggregate, at_hand=inside or aggregate.key in local.known)
     if aggregate.key in local.verified:
         return _existing(aggregate, local)
     if answer.action != "existing":
@@ -181,8 +200,9 @@ def _brought(
     url = answer.source_url or next(iter(aggregate.sources), "")
     if not url:
         raise _impossible(f"nobody knows an address of `{name}`", name, "give one, or skip it")
-    if problem := url_problem(url):
-        raise _impossible(f"`{url}` {problem}", url, "give another address")
+    if url not in aggregate.sources and (problem := typed_url_problem(url)):
+        shown = redact_secrets(url)
+        raise _impossible(f"`{shown}` {problem}", shown, "give another address")
     return _decision(aggregate, "download", source_url=url, target_path=target)
 
 
@@ -212,7 +232,8 @@ def _substitute(
         )
     chosen_ones = tuple(name for name in aggregate.workflows if name in limits)
     limited = () if len(chosen_ones) == len(aggregate.workflows) else chosen_ones
-    decision = _decision(aggregate, "substitute", substitute=chosen)
+    reason = "" if aggregate.model.hash else _FORGOTTEN
+    decision = _decision(aggregate, "substitute", substitute=chosen, reason=reason)
     return replace(decision, workflows=limited)
 
 
@@ -224,15 +245,25 @@ def _existing(aggregate: ModelAggregate, local: LocalModels) -> ModelAcquisition
         "existing",
         substitute=here or local.probable[aggregate.key],
         target_path="" if model_path_problem(target) else target,
-        reason="" if here else "it looks the same; the bundle has no digest to compare",
+        reason="" if here else likeness(aggregate),
     )
 
 
-def _skipped(aggregate: ModelAggregate, *, inside: bool) -> ModelAcquisitionDecision:
-    """Skip a model, with what kept it from coming where that was nobody's choice."""
+def likeness(aggregate: ModelAggregate) -> str:
+    """Say what of a model its look-alike on this machine has, and why that is no proof."""
+    if FOREIGN_MODEL_KEY.fullmatch(aggregate.key):
+        return "same size and short hash; the bundle has no full digest"
+    return "it looks the same; the bundle has no digest to compare"
+
+
+def _skipped(aggregate: ModelAggregate, *, at_hand: bool) -> ModelAcquisitionDecision:
+    """Skip a model, with what kept it from coming where that was nobody's choice.
+
+    One that is ``at_hand``, here or in the bundle, needs no source.
+    """
     problem = model_path_problem(target_path(aggregate.model, aggregate.content))
     reason = "not chosen"
-    if not (aggregate.sources or inside):
+    if not (aggregate.sources or at_hand):
         reason = "no source known"
     elif problem:
         reason = f"its path {problem}"

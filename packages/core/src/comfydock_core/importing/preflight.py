@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 
 from comfydock_core.domain.acquisition import ImportPlan, ModelAggregate
 from comfydock_core.domain.bundle import BundleManifest
-from comfydock_core.domain.manifest import ManifestModel, TorchSpec
-from comfydock_core.domain.preflight import DiskNeed, PreflightProblem
+from comfydock_core.domain.byte_sizes import size_text
+from comfydock_core.domain.manifest import NodeInfo, TorchSpec
+from comfydock_core.domain.preflight import DiskNeed, Preflight, PreflightProblem
+from comfydock_core.errors import NodeError
 
 _RESERVE = 1 << 30
 """What should stay free: a disk that is full to the last byte serves nobody."""
@@ -172,11 +174,11 @@ def disk_problems(needs: Iterable[DiskNeed]) -> tuple[PreflightProblem, ...]:
 
 
 def _disk_problem(need: DiskNeed) -> PreflightProblem | None:
-    left = f"`{need.place}` has {gigabytes(need.free)} left"
+    left = f"`{need.place}` has {size_text(need.free)} left"
     if need.certain + _SPARE > need.free:
         return PreflightProblem(
             subject=need.place,
-            sentence=f"the plan needs {gigabytes(need.certain)}, {left}",
+            sentence=f"the plan needs {size_text(need.certain)}, {left}",
             hint="free some space, choose fewer models (--models required), or another disk for "
             "them (comfydock model index dir FOLDER)",
             blocking=True,
@@ -186,26 +188,9 @@ def _disk_problem(need: DiskNeed) -> PreflightProblem | None:
         return None
     return PreflightProblem(
         subject=need.place,
-        sentence=f"it will be tight: about {gigabytes(whole)} are needed, {left}",
+        sentence=f"it will be tight: about {size_text(whole)} are needed, {left}",
         hint="what is in uv's cache already takes no space again",
     )
-
-
-def gigabytes(size: int) -> str:
-    """Say a size as the screens around the sentence do: a GB has 2**30 bytes there."""
-    return f"{size / 2**30:.1f} GB" if size >= 1e8 else f"{size / 2**20:.1f} MB"
-
-
-def content_problem(content: ManifestModel | None, size: int | None, sha256: str) -> str:
-    """Say how what a host states differs from what is wanted; ``""`` where it does not."""
-    if content is None:
-        return ""
-    known = content.sha256_hash.lower()
-    if sha256 and known and sha256.lower() != known:
-        return "has another file in its place: its sha256 differs"
-    if size is not None and content.size and size != content.size:
-        return f"has another file in its place: {size:,} bytes where {content.size:,} are wanted"
-    return ""
 
 
 def source_problems(
@@ -217,6 +202,16 @@ def source_problems(
         for key, check in checks.items()
         if check.sentence and (name := plan.aggregates[key].model.filename)
     )
+
+
+def require_not_forbidden(node: NodeInfo, found: Preflight) -> None:
+    """Raise NodeError for a version that the registry was found to warn of.
+
+    The copies that are kept here are older than that word, and asked for by their digest alone.
+    """
+    for problem in found.problems:
+        if problem.forbids and problem.subject == node.name:
+            raise NodeError(problem.sentence, hint=problem.hint, subject=node.name)
 
 
 def unreachable_problem(hosts: Sequence[str]) -> tuple[PreflightProblem, ...]:

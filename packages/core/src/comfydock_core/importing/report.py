@@ -79,16 +79,33 @@ def next_steps(result: ImportResult) -> tuple[str, ...]:
     environment = result.environment_name
     if result.success:
         return (f"comfydock use {environment}", f"comfydock -e {environment} run")
-    nodes = result.plan.nodes if result.plan else ()
-    sources = {d.node.name: d.source for d in nodes if d.source != "bundle"}
+    nodes = {d.node.name: d for d in result.plan.nodes} if result.plan else {}
+    refused = _refused(result.plan) if result.plan else frozenset()
     broken = [name for name, _ in result.nodes_failed] + list(result.nodes_skipped)
     steps = [
-        f"comfydock -e {environment} node add {quote(sources[name])}"
+        f"comfydock -e {environment} node add {_wanted(nodes[name], name in refused)}"
         for name in broken
-        if name in sources
+        if name in nodes and nodes[name].source != "bundle"
     ]
     open_issues = [issue for issue in result.issues if issue.blocking]
     to_see = any(issue.kind in _SEEN_IN_A_RUN for issue in open_issues)
     to_resolve = dict.fromkeys(i.workflow for i in open_issues if i.kind not in _SEEN_IN_A_RUN)
     steps += [f"comfydock -e {environment} workflow resolve {quote(name)}" for name in to_resolve]
     return (*steps, f"comfydock -e {environment} run") if to_see else tuple(steps)
+
+
+def _refused(plan: ImportPlan) -> frozenset[str]:
+    """Return the nodes whose version the registry was found not to give, among other names."""
+    return frozenset(problem.subject for problem in plan.preflight.problems)
+
+
+def _wanted(decision: NodeAcquisitionDecision, refused: bool) -> str:
+    """Say what `node add` adds: what the sender had only in a folder, out of such a folder.
+
+    The registry's newest version stands in for one that was ``refused``.
+    """
+    if refused and decision.node.source == "registry":
+        return quote(decision.node.registry_id or decision.node.name)
+    return (
+        quote(decision.source) if decision.source else f"--dev {quote(f'./{decision.node.name}')}"
+    )

@@ -48,7 +48,7 @@ class OpenedBundle:
 
     ``manifest.comfyui_repository`` is this machine's own where the bundle names none. ``models``
     and ``inputs`` are the files that travelled along, by their paths below a models directory and
-    below ComfyUI's input folder.
+    below ComfyUI's input folder; ``dropped`` says what another tool's bundle has beyond that.
     """
 
     bundle: BundleManifest
@@ -59,6 +59,7 @@ class OpenedBundle:
     models: Mapping[str, BundleFile] = field(default_factory=dict)
     inputs: Mapping[str, BundleFile] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,12 +91,20 @@ def summarise(opened: OpenedBundle, wanted_name: str, here: Surroundings) -> Imp
         hosts=_hosts(manifest, elsewhere, here),
         code=tuple(_code(opened, aggregates, here)),
         inside=inside,
+        absent=frozenset(absent_nodes(opened)),
         warnings=(
             *opened.warnings,
-            *_newer(opened.bundle.comfydock_version, here.version),
+            *_newer(opened.bundle, here.version),
             *left_open(opened.bundle),
         ),
+        dropped=opened.dropped,
     )
+
+
+def absent_nodes(opened: OpenedBundle) -> Iterable[str]:
+    """Name the development nodes whose source is not in the bundle."""
+    here = {source.name for source in opened.development}
+    return (n.name for n in opened.manifest.nodes_by_source("development") if n.name not in here)
 
 
 def _is_inside(aggregate: ModelAggregate, opened: OpenedBundle) -> bool:
@@ -135,8 +144,11 @@ def free_name(name: str, taken: frozenset[str]) -> str:
     return free
 
 
-def _newer(theirs: str, ours: str) -> tuple[str, ...]:
+def _newer(bundle: BundleManifest, ours: str) -> tuple[str, ...]:
     """Warn of a bundle from a later comfydock, or from one whose version cannot be compared."""
+    if bundle.tool:
+        return ()
+    theirs = bundle.comfydock_version
     shown = theirs[:_SHOWN_VERSION]
     try:
         newer = Version(theirs) > Version(ours)
@@ -171,8 +183,11 @@ def _code(
 ) -> Iterable[CodeOrigin]:
     yield _comfyui(opened.manifest, here)
     sources = {source.name: source for source in opened.development}
-    for node in (node for _, node in sorted(opened.manifest.nodes.items())):
-        yield _node(node, sources.get(node.name))
+    for _, node in sorted(opened.manifest.nodes.items()):
+        if node.source != "development":
+            yield _node(node)
+        elif source := sources.get(node.name):
+            yield _development(source)
     for package in opened.lock:
         if package.source == "registry" and not package.wheels:
             yield CodeOrigin(
@@ -207,21 +222,21 @@ def _comfyui(manifest: Manifest, here: Surroundings) -> CodeOrigin:
     )
 
 
-def _node(node: NodeInfo, source: DevelopmentSource | None) -> CodeOrigin:
+def _node(node: NodeInfo) -> CodeOrigin:
     if node.source == "registry":
         pinned = bool(node.sha256)
-        detail = f"registry {node.registry_id or node.name} v{node.version}" + (
-            f", sha256 {node.sha256[:12]}" if pinned else ", no digest recorded"
-        )
+        known_as = "" if node.registry_id in ("", node.name) else f"registry {node.registry_id} "
+        digest = f"sha256 {node.sha256[:12]}" if pinned else "no digest recorded"
+        detail = f"{known_as}v{node.version}, {digest}"
         return CodeOrigin(kind="registry", name=node.name, detail=detail, pinned=pinned)
-    if node.source == "git":
-        detail = f"{node.repository} at {node.version[:8]}"
-        return CodeOrigin(kind="git", name=node.name, detail=detail)
-    if source is None:
-        return CodeOrigin(kind="development", name=node.name, detail="not in the bundle")
+    detail = f"{node.repository} at {node.version[:8]}"
+    return CodeOrigin(kind="git", name=node.name, detail=detail)
+
+
+def _development(source: DevelopmentSource) -> CodeOrigin:
     scripts = f", brings {' and '.join(source.scripts)}" if source.scripts else ""
     return CodeOrigin(
         kind="development",
-        name=node.name,
+        name=source.name,
         detail=f"{source.files} files in the bundle, sha256 {source.digest[:12]}{scripts}",
     )

@@ -13,7 +13,8 @@ from functools import partial
 
 from comfydock_core.errors import ComfydockError, DiskFullError
 from comfydock_core.events import ItemFailed, ItemFinished, ItemStarted, StepFinished, StepStarted
-from comfydock_core.importing.execution import Execution, stage
+from comfydock_core.importing.execution import Execution
+from comfydock_core.importing.import_steps import stage
 from comfydock_core.importing.report import Outcomes
 from comfydock_core.importing.update_steps import (
     ChangingWork,

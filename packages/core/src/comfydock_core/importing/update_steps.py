@@ -12,7 +12,7 @@ from comfydock_core.domain.manifest import Manifest
 from comfydock_core.domain.requirements import wants_torch
 from comfydock_core.domain.update import UpdatePlan
 from comfydock_core.events import ItemFinished, ItemStarted, Notice, StepFinished, StepStarted
-from comfydock_core.importing.execution import Work, place_input_files
+from comfydock_core.importing.import_steps import Work, place_input_files
 from comfydock_core.importing.local_keys import local_keys, with_local_keys
 from comfydock_core.importing.merging import free_name, without_failed
 from comfydock_core.storage.durable_files import storage_errors, write_durably
@@ -138,7 +138,7 @@ def _sync(work: ChangingWork, lock: Path, leaving: Path, manifest: Manifest) -> 
 def _install_torch(work: ChangingWork, manifest: Manifest) -> Manifest:
     """Make torch what the manifest says; what is installed already costs no download.
 
-    It is asked for each time: a package that torch needs may have gone with others.
+    It is asked for each time: a package that torch needs may have another version now.
     """
     if not wants_torch(manifest.requirements):
         return manifest
@@ -169,7 +169,9 @@ def _place_committed(work: ChangingWork) -> None:
 
 
 def _place_bundled(work: ChangingWork) -> None:
-    manifest = work.environment.manifest()
+    # What the target says of the workflows is what the bundle's say; a killed run may have
+    # recorded in the environment's own what they say by now.
+    manifest = read_project(work.folder.target / PYPROJECT)
     facts = workflows.known_facts(work.workspace, work.environment, manifest)
     bundled = workflow_files(work.bundle / WORKFLOWS)
     for step in work.update.workflows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from comfydock_core.domain.known_packs import KNOWN_PACKS
@@ -14,7 +14,7 @@ from comfydock_core.domain.workflow_needs import UsedNode, WorkflowNeeds
 NodeState = Literal["core", "installed", "mapped", "ambiguous", "missing"]
 
 FRONTEND_CLASSES = frozenset({"MarkdownNote", "Note", "PrimitiveNode", "Reroute"})
-"""Classes that live in the browser alone and never reach ComfyUI's Python side."""
+"""ComfyUI's own classes that live in the browser alone and never reach its Python side."""
 
 _CORE_IDS = frozenset({"comfy-core", "comfyui"})
 _GROUP_NODE = ("workflow>", "workflow/")
@@ -28,7 +28,8 @@ class NodeResolution:
     ``pack`` is the node pack that has it, or that the workflow says has it: a name from
     ``installed`` or the map, a registry id, or ``owner/repository``. A mapped class with an empty
     pack was left out on purpose. ``nodes`` are the ids of the nodes of that class. ``candidates``
-    are the packs to choose from, ``evidence`` half sentences.
+    are the packs to choose from, ``evidence`` half sentences. A class that is ``in_browser`` exists
+    there alone: ComfyUI's Python side never has it.
     """
 
     node_type: str
@@ -37,10 +38,10 @@ class NodeResolution:
     evidence: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
+    in_browser: bool = False
 
 
-def is_frontend_class(name: str) -> bool:
-    """Tell whether a class lives in the browser alone."""
+def _is_frontend_class(name: str) -> bool:
     return name in FRONTEND_CLASSES or name.startswith(_GROUP_NODE)
 
 
@@ -49,48 +50,62 @@ def resolve_nodes(
     *,
     core_classes: Collection[str],
     installed: Mapping[str, str],
+    frontend: Mapping[str, str],
     custom_node_map: Mapping[str, str | bool],
 ) -> tuple[NodeResolution, ...]:
     """Resolve every class that a workflow uses, by name.
 
-    ``installed`` says which pack has a class, ``custom_node_map`` what was decided before. What is
-    really there comes first, then the decision, then what the nodes themselves say.
+    ``installed`` says which pack has a class, ``frontend`` which has one in the browser alone,
+    ``custom_node_map`` what was decided before. What is really there comes first, then the
+    decision, then what the nodes themselves say.
     """
     by_class: dict[str, list[UsedNode]] = defaultdict(list)
     for node in needs.nodes:
         by_class[node.type].append(node)
     return tuple(
-        _resolve(by_class[name], core_classes, installed, custom_node_map.get(name))
+        _there(by_class[name], core_classes, installed, frontend)
+        or _otherwise(by_class[name], custom_node_map.get(name))
         for name in sorted(by_class)
     )
 
 
-def _resolve(
+def _there(
     nodes: list[UsedNode],
     core_classes: Collection[str],
     installed: Mapping[str, str],
-    decision: str | bool | None,
-) -> NodeResolution:
+    frontend: Mapping[str, str],
+) -> NodeResolution | None:
+    """Resolve a class that this ComfyUI or one of its packs has."""
     name = nodes[0].type
-    state: NodeState
     if name in core_classes:
-        state, pack, evidence = "core", "", ("this ComfyUI has it",)
-    elif is_frontend_class(name):
-        state, pack, evidence = "core", "", ("ComfyUI's frontend has it",)
-    elif name in installed:
-        state, pack = "installed", installed[name]
-        evidence = (f"`{pack}` is installed and has it",)
-    elif isinstance(decision, str) and decision:
-        state, pack, evidence = "mapped", decision, ("it was decided before",)
-    elif decision is False:
-        state, pack, evidence = "mapped", "", ("it was left out on purpose",)
-    else:
-        return _by_hints(nodes)
+        return _resolution(nodes, "core", "", "this ComfyUI has it")
+    if _is_frontend_class(name):
+        found = _resolution(nodes, "core", "", "ComfyUI's frontend has it")
+        return replace(found, in_browser=True)
+    if name in installed:
+        pack = installed[name]
+        return _resolution(nodes, "installed", pack, f"`{pack}` is installed and has it")
+    if name in frontend:
+        pack = frontend[name]
+        why = f"`{pack}` is installed and has it in the browser"
+        return replace(_resolution(nodes, "installed", pack, why), in_browser=True)
+    return None
+
+
+def _otherwise(nodes: list[UsedNode], decision: str | bool | None) -> NodeResolution:
+    if isinstance(decision, str) and decision:
+        return _resolution(nodes, "mapped", decision, "it was decided before")
+    if decision is False:
+        return _resolution(nodes, "mapped", "", "it was left out on purpose")
+    return _by_hints(nodes)
+
+
+def _resolution(nodes: list[UsedNode], state: NodeState, pack: str, why: str) -> NodeResolution:
     return NodeResolution(
-        node_type=name,
+        node_type=nodes[0].type,
         state=state,
         pack=pack,
-        evidence=evidence,
+        evidence=(why,),
         nodes=tuple(node.id for node in nodes),
     )
 

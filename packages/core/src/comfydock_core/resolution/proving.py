@@ -14,7 +14,7 @@ from comfydock_core.domain.path_rules import folded
 from comfydock_core.domain.proof import Proof
 from comfydock_core.domain.served_nodes import ServedNodes
 from comfydock_core.resolution.models import ModelResolution
-from comfydock_core.resolution.nodes import NodeResolution, is_frontend_class
+from comfydock_core.resolution.nodes import NodeResolution
 from comfydock_core.resolution.workflow_analysis import AnalysedModel, AnalysedWorkflow
 
 
@@ -50,7 +50,7 @@ def _of_workflow(workflow: AnalysedWorkflow, proof: Proof) -> Iterator[WorkflowI
         pack = _broken_pack(node, proof.reasons)
         if pack:
             broken[pack].append(node.node_type)
-        else:
+        elif not node.in_browser:
             yield workflow.node_issue(node) or _not_served(workflow.name, node)
     for pack, classes in broken.items():
         missing = f"{_not_imported(pack, proof.reasons[pack])}: {_listed(classes)} missing"
@@ -61,16 +61,15 @@ def _of_workflow(workflow: AnalysedWorkflow, proof: Proof) -> Iterator[WorkflowI
 
 
 def _matters(node: NodeResolution) -> bool:
-    """Tell whether ComfyUI's Python side must have a class: not if it was left out on purpose."""
-    left_out = node.state == "mapped" and not node.pack
-    return not left_out and not is_frontend_class(node.node_type)
+    """Tell whether a class is wanted: not if it was left out on purpose."""
+    return node.state != "mapped" or bool(node.pack)
 
 
 def _broken_pack(node: NodeResolution, reasons: Mapping[str, str]) -> str:
     """Return the pack that has a class and could not be imported, else an empty name.
 
-    A class that its pack's files do not show is known by what the workflow says of it: a registry
-    id or ``owner/repository``.
+    The browser does not get the scripts of such a pack either. A class that its pack's files do not
+    show is known by what the workflow says of it: a registry id or ``owner/repository``.
     """
     wanted = (node.pack, node.pack.rpartition("/")[2])
     by_name = {folded(pack): pack for pack in reasons}

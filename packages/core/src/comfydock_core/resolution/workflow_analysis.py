@@ -22,13 +22,15 @@ from comfydock_core.resolution.nodes import NodeResolution, resolve_nodes
 class KnownFacts:
     """What workflows are held against: classes of this ComfyUI, of its packs, and the library.
 
-    ``loaders`` is what their code says of the widgets that name models.
+    ``loaders`` is what their code says of the widgets that name models; ``frontend`` are the
+    classes that packs have in the browser alone.
     """
 
     core_classes: Collection[str]
     installed: Mapping[str, str]
     models: Sequence[ModelWithLocation]
     loaders: Loaders = field(default_factory=lambda: LOADERS)
+    frontend: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,6 +129,7 @@ def analyse(
             needs,
             core_classes=facts.core_classes,
             installed=facts.installed,
+            frontend=facts.frontend,
             custom_node_map=node_map,
         ),
         models=tuple(_analysed(group, known) for group in groups),

@@ -8,7 +8,7 @@ from typing import Protocol
 from comfydock_core.domain.update import ConflictChoice, UpdatePlan, UpdateResult
 from comfydock_core.errors import CancelledError, NotReadyError
 from comfydock_core.importing.bundle_source import forget_fetched
-from comfydock_core.importing.execution import check_bundle_folder
+from comfydock_core.importing.import_steps import check_bundle_folder
 from comfydock_core.importing.report import Outcomes, make_result
 from comfydock_core.importing.update_execution import UpdateExecution
 from comfydock_core.importing.update_steps import ChangingWork

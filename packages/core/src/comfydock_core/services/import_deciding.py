@@ -1,43 +1,21 @@
-"""Everything that an import leaves to its user, decided once, before anything is done."""
+"""The plan of an import, decided once and agreed to before anything is done."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from comfydock_core.domain.acquisition import (
-    ImportPlan,
-    ModelAcquisitionDecision,
-    ModelAggregate,
-    NodeAction,
-)
+from comfydock_core.domain.acquisition import ImportPlan
 from comfydock_core.domain.import_summary import ImportSummary, LocalModels
-from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.domain.preflight import Preflight
-from comfydock_core.domain.tensor_facts import TensorFacts
-from comfydock_core.errors import CancelledError
 from comfydock_core.importing.before_the_plan import require_possible
-from comfydock_core.importing.plan import (
-    PlanChoices,
-    answered,
-    by_criticality,
-    make_plan,
-    require_consent,
-)
+from comfydock_core.importing.plan import PlanChoices, make_plan, require_consent
 from comfydock_core.importing.plan_choices import Ground, apply_lines, follow_plan
-from comfydock_core.interaction import (
-    ImportInteraction,
-    ImportModelAcquisitionStrategy,
-    ImportModelContext,
-    ImportNodeContext,
-)
-from comfydock_core.resolution.substitutes import find_substitutes
-from comfydock_core.storage.safetensors_header import safetensors_facts
+from comfydock_core.interaction import ImportInteraction, ImportModelAcquisitionStrategy
+from comfydock_core.services.import_questions import Questions, Revision, cancelled
 from comfydock_core.workspace.local_models import find_local
-from comfydock_core.workspace.node_cache import cached_nodes
 from comfydock_core.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -45,10 +23,11 @@ if TYPE_CHECKING:
 
 
 class ImportDeciding:
-    """Asks about one bundle what its options leave open, and makes the plan.
+    """Makes the plan of one import from its options and defaults, and has it confirmed.
 
-    ``strategy`` decides about the models that are not here where no option does; None leaves it to
-    the interaction. ``look`` says what a plan meets on this machine and at its hosts.
+    ``strategy`` decides about the models that are not here where no option does; without it all
+    are downloaded, unless whoever confirms the plan chooses otherwise. ``look`` says what a plan
+    meets on this machine and at its hosts.
     """
 
     def __init__(
@@ -77,7 +56,7 @@ class ImportDeciding:
 
     @cached_property
     def _bare_plan(self) -> ImportPlan:
-        return make_plan(self._summary, self._ground.local, self._choices)
+        return make_plan(self._summary, self._questions.ground.local, self._choices)
 
     def _looked_at(self, plan: ImportPlan) -> ImportPlan:
         return replace(plan, preflight=self._look(plan)) if self._look else plan
@@ -89,30 +68,32 @@ class ImportDeciding:
         host is asked; CancelledError for a no. What cannot be done here is refused.
         """
         self._require_consent(self._bare_plan)
-        agreed = self._interaction.confirm_plan(self.plan, self._revised)
+        revision = Revision(self._questions, self._options, self._choices, self._planned)
+        agreed = self._interaction.confirm_plan(self.plan, revision)
         if agreed is None:
             raise cancelled()
         self._require_consent(agreed)
         require_possible(agreed.preflight)
         return agreed
 
-    def _revised(self, text: str) -> ImportPlan:
-        choices = follow_plan(text, self._ground, self._choices)
-        return self._looked_at(make_plan(self._summary, self._ground.local, choices))
+    def _planned(self, choices: PlanChoices) -> ImportPlan:
+        plan = make_plan(self._summary, self._questions.ground.local, choices)
+        return self._looked_at(plan)
 
     def _require_consent(self, plan: ImportPlan) -> None:
         require_consent(plan, self._options.trust_code or self._options.person, "import")
 
     @cached_property
-    def _ground(self) -> Ground:
+    def _questions(self) -> Questions:
         local = find_local_models(self._workspace, self._summary)
-        return Ground(
+        ground = Ground(
             summary=self._summary, local=local, library=self._workspace.tools.models.all()
         )
+        return Questions(self._workspace, self._interaction, ground)
 
     @cached_property
     def _choices(self) -> PlanChoices:
-        options = self._options
+        options, questions = self._options, self._questions
         choices = PlanChoices(
             models=options.models or "all",
             skip_nodes=options.skip_nodes,
@@ -120,99 +101,12 @@ class ImportDeciding:
             build_allowed=options.trust_code or options.person,
         )
         if options.plan_text:
-            return follow_plan(options.plan_text, self._ground, choices)
-        choices = apply_lines(options.lines, self._ground, choices)
-        choices = replace(choices, nodes=self._node_actions(choices))
-        return self._model_choices(replace(choices, refused=self._refused(choices)))
-
-    def _node_actions(self, choices: PlanChoices) -> Mapping[str, NodeAction]:
-        nodes = tuple(node for _, node in sorted(self._summary.manifest.nodes.items()))
-        decided = choices.skip_nodes or choices.nodes
-        if decided or all(node.source == "development" for node in nodes):
-            return choices.nodes
-        context = ImportNodeContext(
-            environment=self._summary.environment,
-            all_nodes=nodes,
-            cached=cached_nodes(self._workspace, nodes),
-            code=self._summary.code,
-        )
-        actions = self._interaction.choose_nodes(context)
-        if actions is None:
-            raise cancelled()
-        return actions
-
-    def _refused(self, choices: PlanChoices) -> frozenset[str]:
-        """Ask about files that only look like a model, where another way is known to get it."""
-        refused: set[str] = set()
-        for key, here in self._ground.local.probable.items():
-            aggregate = self._summary.aggregates[key]
-            if key in choices.decided or key in self._summary.inside or not aggregate.sources:
-                continue
-            answer = self._interaction.use_existing(aggregate, here)
-            if answer is None:
-                raise cancelled()
-            if not answer:
-                refused.add(key)
-        return frozenset(refused)
-
-    def _model_choices(self, choices: PlanChoices) -> PlanChoices:
-        local = self._ground.local
-        believed = {k: m for k, m in local.probable.items() if k not in choices.refused}
-        taken = LocalModels(verified=local.verified, probable=believed)
-        if self._options.models:
+            return follow_plan(options.plan_text, questions.ground, choices)
+        choices = apply_lines(options.lines, questions.ground, choices)
+        choices = replace(choices, refused=questions.refused(choices))
+        if options.models or self._strategy is None:
             return choices
-        if self._strategy is None:
-            strategy = self._interaction.choose_models(self._summary, taken)
-            if strategy is None:
-                raise cancelled()
-            if strategy != "custom":
-                return replace(choices, models=strategy)
-        answers = self._asked_one_by_one(self._missing(taken, choices), taken)
-        return replace(choices, decided={**choices.decided, **answers})
-
-    def _missing(self, taken: LocalModels, choices: PlanChoices) -> Iterable[ModelAggregate]:
-        had = taken.verified.keys() | taken.probable.keys() | self._summary.inside
-        decided = had | choices.decided.keys()
-        everything = by_criticality(self._summary.aggregates.values())
-        return (aggregate for aggregate in everything if aggregate.key not in decided)
-
-    def _asked_one_by_one(
-        self, missing: Iterable[ModelAggregate], taken: LocalModels
-    ) -> dict[str, tuple[ModelAcquisitionDecision, ...]]:
-        strategy = self._strategy or self._interaction
-        answers: dict[str, tuple[ModelAcquisitionDecision, ...]] = {}
-        for aggregate in missing:
-            answer = strategy.acquire_model(
-                replace(aggregate.model, sources=aggregate.sources),
-                aggregate.criticality,
-                aggregate.workflows,
-                self._context(aggregate, taken),
-            )
-            if answer is None:
-                raise cancelled()
-            answers[aggregate.key] = (answered(aggregate, self._ground.local, answer),)
-        return answers
-
-    def _context(self, aggregate: ModelAggregate, taken: LocalModels) -> ImportModelContext:
-        return ImportModelContext(
-            models_dir=self._workspace.download_directory,
-            aggregate=aggregate,
-            all_model_aggregates=self._summary.aggregates,
-            existing_models={**taken.probable, **taken.verified},
-            similar=lambda wanted: find_substitutes(wanted, self._ground.library, read_facts),
-            search=self._workspace.tools.models.find,
-        )
-
-
-def cancelled() -> CancelledError:
-    """Say that the user said no before anything was done."""
-    return CancelledError("import cancelled; nothing was changed")
-
-
-def read_facts(model: ModelWithLocation) -> TensorFacts | None:
-    """Read what a local file's header tells; None for a file of another format."""
-    is_safetensors = model.filename.lower().endswith((".safetensors", ".sft"))
-    return safetensors_facts(Path(model.path)) if is_safetensors else None
+        return questions.one_by_one(choices, self._strategy)
 
 
 def find_local_models(workspace: Workspace, summary: ImportSummary) -> LocalModels:

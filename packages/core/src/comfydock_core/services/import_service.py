@@ -19,7 +19,8 @@ from comfydock_core.domain.plan_text import PlanLine
 from comfydock_core.errors import ManifestError, NotReadyError, StorageError
 from comfydock_core.importing.before_the_plan import MachineFacts, look_ahead
 from comfydock_core.importing.bundle_source import forget_fetched, local_bundle
-from comfydock_core.importing.execution import Execution, Work, check_bundle_folder
+from comfydock_core.importing.execution import Execution
+from comfydock_core.importing.import_steps import Work, check_bundle_folder
 from comfydock_core.importing.opening import open_bundle, surroundings_of
 from comfydock_core.importing.report import make_result
 from comfydock_core.importing.summary import OpenedBundle, summarise
@@ -30,7 +31,8 @@ from comfydock_core.interaction import (
     ModelStrategy,
     Unattended,
 )
-from comfydock_core.services.import_deciding import ImportDeciding, cancelled
+from comfydock_core.services.import_deciding import ImportDeciding
+from comfydock_core.services.import_questions import cancelled
 from comfydock_core.storage.durable_files import staging_folder, storage_errors
 from comfydock_core.storage.machine import ThisMachine
 from comfydock_core.workspace.environment import Environment
@@ -135,6 +137,7 @@ class ImportService:
         with self._workspace.lock(name):
             journal = journal_of(environment.path)
             if journal is None or journal.plan is None:
+                environment.check_complete(journal)
                 raise NotReadyError(
                     f"`{name}` is complete: there is no import to go on with", subject=name
                 )

@@ -75,7 +75,8 @@ class ResolveService:
 
     def _is_there_now(self, node: NodeResolution) -> bool:
         """Whether a pack that was added a moment ago brought this class as well."""
-        return node.node_type in self._facts().installed
+        facts = self._facts()
+        return node.node_type in facts.installed or node.node_type in facts.frontend
 
     def _facts(self) -> KnownFacts:
         manifest = self._environment.manifest()

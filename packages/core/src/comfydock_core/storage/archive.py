@@ -35,7 +35,7 @@ def _size_caps() -> Mapping[str, int]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArchiveLimits:
-    """Caps on an archive: number of records, bytes of one member, bytes of all members.
+    """Caps on an archive: number of records and of folders, bytes of one member and of all.
 
     ``size_caps`` replaces ``member_size`` for single paths. Members below ``large_folder`` (which
     ends with a slash; empty for none) may have any size and do not count in ``total_size``, but

@@ -9,23 +9,22 @@ another file for sure.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from blake3 import blake3
 
+from comfydock_core.domain.names import FOREIGN_MODEL_KEY
 from comfydock_core.storage.steady_file import SteadyFile, steady_file
 
 _MIB = 1024 * 1024
 _SAMPLE = 5 * _MIB
 _SAMPLED_ABOVE = 30 * _MIB
 _LENGTH = 16
-_KEY = re.compile(rf"[0-9a-f]{{{_LENGTH}}}")
 
 
 def is_foreign_key(key: str) -> bool:
     """Whether a model's key has the form of those two tools; ours are longer."""
-    return bool(_KEY.fullmatch(key))
+    return bool(FOREIGN_MODEL_KEY.fullmatch(key))
 
 
 def has_foreign_hash(path: Path, key: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from netrc import NetrcParseError, netrc
@@ -56,15 +57,24 @@ _CACHE_REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", f"+HEAD
 _TAG = re.compile(r"v?\d+(\.\d+)+")
 
 
+class GitTooSlowError(GitError):
+    """git did not end in the time that it was given."""
+
+
 class Git:
-    """Runs git for one user's settings."""
+    """Runs git for one user's settings; each run ends within ``patience`` seconds, if that is set.
+
+    GitTooSlowError when it does not.
+    """
 
     def __init__(
         self,
         hosts: HostSettings,
         environment: Mapping[str, str],
+        patience: float | None = None,
     ) -> None:
         self._hosts = hosts
+        self._patience = patience
         self._folders: set[str] = set()
         self._environment = scrubbed_environment(environment, ("GIT_",)) | {
             key: value
@@ -94,8 +104,13 @@ class Git:
             environment["GIT_DIR"] = str(git_dir)
         try:
             return run_program(
-                ["git", *settings, *arguments], folder=folder, environment=environment
+                ["git", *settings, *arguments],
+                folder=folder,
+                environment=environment,
+                timeout=self._patience,
             )
+        except subprocess.TimeoutExpired as error:
+            raise GitTooSlowError(f"`git` took more than {self._patience:g} seconds") from error
         except OSError as error:
             if not folder.is_dir():
                 raise GitError(f"`{folder}` is no folder", subject=str(folder)) from error
@@ -315,7 +330,8 @@ class RepositoryCache:
         mirror = self.path_of(repository)
         destination.mkdir(parents=True)
         run = self._git.checked
-        run("init", "--quiet", ".", folder=destination)
+        # Sample hooks are of no use, and are half of the files that git makes here.
+        run("init", "--quiet", "--template=", ".", folder=destination)
         alternates = destination / ".git" / "objects" / "info" / "alternates"
         alternates.write_text(f"{(mirror / 'objects').as_posix()}\n", encoding="utf-8")
         run("remote", "add", "origin", repository, folder=destination)

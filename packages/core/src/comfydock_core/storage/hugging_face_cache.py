@@ -67,14 +67,6 @@ def hub_cache_folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(place for place in places if place.is_dir()))
 
 
-def cached_blob(sha256: str, size: int, environment: Mapping[str, str]) -> Path | None:
-    """Return a file that a cache calls by this digest and that has ``size`` bytes.
-
-    The name is the client's word: whoever relies on it computes the digest.
-    """
-    return next(_blobs(sha256, size, environment), None)
-
-
 def find_in_caches(
     model: ManifestModel, environment: Mapping[str, str]
 ) -> ModelWithLocation | None:
@@ -166,6 +158,7 @@ def _links(snapshots: Path) -> Iterator[Path]:
 
 
 def _blobs(sha256: str, size: int, environment: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the files that caches call by this digest: their names are the client's word alone."""
     if not SHA256.fullmatch(sha256):
         return
     for cache in hub_cache_folders(environment):

@@ -7,26 +7,29 @@ moved aside (never deleted: it may hold sources that a user typed in) and an emp
 from __future__ import annotations
 
 import itertools
+import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from comfydock_core.errors import BusyError, ComfydockError, StorageError
+from comfydock_core.errors import BusyError, ComfydockError, DiskFullError, StorageError
 from comfydock_core.events import Notice, Reporter, SilentReporter
 from comfydock_core.storage.durable_files import storage_errors
-from comfydock_core.storage.model_schema import APPLICATION_ID, MIGRATIONS, TABLES
+from comfydock_core.storage.model_schema import APPLICATION_ID, MIGRATIONS, MISTYPED, TABLES
 
 _WAIT_SECONDS = 30.0
 _QUIET_SECONDS = 1.0
 _CACHE_KIB = 16 * 1024
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_NO_SPACE = 64 * 1024
+_UNDECODABLE = "Could not decode to UTF-8"
 _HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 # Takes the lock that every question takes.
@@ -169,6 +172,7 @@ def _open(path: Path, queue: _Queue) -> sqlite3.Connection:
         connection = _connect(path)
         try:
             if _version(connection) == len(MIGRATIONS):
+                _check_types(connection)
                 _configure(connection)
                 return connection
         except sqlite3.Error as error:
@@ -185,6 +189,7 @@ def _prepare(path: Path, queue: _Queue) -> sqlite3.Connection:
         connection = _connect(path)
         try:
             _bring_up_to_date(connection, path)
+            _check_types(connection)
             _configure(connection)
         except BaseException as error:
             connection.close()
@@ -203,6 +208,8 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
             hint="update comfydock, or move the file away and run `comfydock model index scan`",
             subject=str(path),
         )
+    if version == len(MIGRATIONS):
+        return
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")
     for statements in MIGRATIONS[version:]:
@@ -227,7 +234,7 @@ def _configure(connection: sqlite3.Connection) -> None:
 
 
 class _ForeignFileError(sqlite3.DatabaseError):
-    """A sound SQLite file that somebody else made."""
+    """A sound SQLite file that somebody else made, or wrote into."""
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -242,8 +249,16 @@ def _version(connection: sqlite3.Connection) -> int:
     return 0
 
 
+def _check_types(connection: sqlite3.Connection) -> None:
+    if connection.execute(MISTYPED).fetchone() != (0,):
+        raise _ForeignFileError("it has bytes in the place of texts")
+
+
 def _is_damage(error: sqlite3.Error) -> bool:
-    return isinstance(error, _ForeignFileError) or _primary_code(error) in _DAMAGED
+    if isinstance(error, _ForeignFileError) or _primary_code(error) in _DAMAGED:
+        return True
+    # Python's own, and without a code: a text that is none.
+    return _primary_code(error) == 0 and _UNDECODABLE in str(error)
 
 
 def _is_held(error: sqlite3.Error) -> bool:
@@ -295,11 +310,21 @@ def _busy(path: Path) -> BusyError:
     )
 
 
+def _is_full(folder: Path) -> bool:
+    """Tell whether next to no space is left: SQLite calls that an I/O error at times."""
+    with suppress(OSError):
+        return shutil.disk_usage(folder).free < _NO_SPACE
+    return False
+
+
 def _refusal(path: Path, error: sqlite3.Error) -> ComfydockError:
     if _is_held(error):
         return _busy(path)
+    sentence = f"the model index `{path}` could not be used"
+    if _primary_code(error) == sqlite3.SQLITE_FULL or _is_full(path.parent):
+        return DiskFullError(sentence, cause=str(error), subject=str(path))
     return StorageError(
-        f"the model index `{path}` could not be used",
+        sentence,
         hint="check that its folder can be written and that the disk is not full",
         cause=str(error),
         subject=str(path),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -14,6 +15,7 @@ from comfydock_core.storage.http_answers import HttpAnswer
 LOCAL = "file://"
 THIS_MACHINE = "this machine"
 """Who gives what a ``file://`` address names."""
+_BLOCK = 1 << 20
 
 
 class LocalStream:
@@ -44,6 +46,33 @@ class LocalStream:
 
     def abort(self) -> None:
         """Do nothing: a disk does not keep anybody waiting."""
+
+
+def is_same_as_local(url: str, path: Path) -> bool:
+    """Whether ``path`` has, byte for byte, what a ``file://`` address names.
+
+    Not for any other address, nor where one of the two cannot be read.
+    """
+    try:
+        if not url.startswith(LOCAL):
+            return False
+        with path.open("rb") as one, _path_of(url).open("rb") as other:
+            if os.path.sameopenfile(one.fileno(), other.fileno()):
+                return True
+            return _size(one) == _size(other) and _have_equal_bytes(one, other)
+    except (OSError, NetworkError):
+        return False
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _have_equal_bytes(one: BinaryIO, other: BinaryIO) -> bool:
+    while (block := one.read(_BLOCK)) == other.read(_BLOCK):
+        if not block:
+            return True
+    return False
 
 
 def _path_of(url: str) -> Path:

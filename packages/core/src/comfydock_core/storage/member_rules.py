@@ -60,6 +60,7 @@ class MemberGate:
         self.archive = archive
         self._limits = limits
         self._records = 0
+        self._folders = 0
         self._bytes = 0
         self._large_bytes = 0
         self._known: dict[str, tuple[str, _Kind]] = {}
@@ -131,7 +132,15 @@ class MemberGate:
                 # Whoever claimed this folder has claimed everything above it.
                 return
             self._known[key] = (parent, _Kind.PARENT)
+            self._count_folder(path)
             parent = parent.rpartition("/")[0]
+
+    def _count_folder(self, path: str) -> None:
+        """Count a folder that has no record: each file may need thirty of its own."""
+        self._folders += 1
+        if self._folders > self._limits.members:
+            allowed = self._limits.members
+            raise self._refused(path, f"needs one folder too many: {allowed:,} are allowed")
 
     def _check_parent(self, path: str, parent: str, spelling: str, kind: _Kind) -> None:
         if spelling != parent:

@@ -13,9 +13,14 @@ from comfydock_core.errors import NetworkError
 from comfydock_core.storage.civitai import CIVITAI_HOSTS, Civitai
 from comfydock_core.storage.file_head import file_head
 from comfydock_core.storage.github_files import github_address
-from comfydock_core.storage.http import HttpClient, is_unreachable, redact
+from comfydock_core.storage.http import HttpClient, HttpLimits, is_unreachable, redact
 from comfydock_core.storage.http_addresses import parsed
 from comfydock_core.storage.hugging_face import HuggingFace
+
+HURRIED = HttpLimits(
+    connect_timeout=5.0, read_timeout=10.0, attempts=2, first_wait=0.2, longest_wait=2.0
+)
+"""For many questions asked beforehand: a host that needs longer is asked again when it matters."""
 
 _SECRET = "carries what looks like a token: whoever gets the address gets that too"  # noqa: S105
 

@@ -97,3 +97,21 @@ _VERSION_2 = (
 
 MIGRATIONS = (_VERSION_1, _VERSION_2)
 """``MIGRATIONS[n]`` brings a file of ``user_version`` n to n + 1."""
+
+MISTYPED = """
+    SELECT EXISTS (SELECT 1 FROM models WHERE hash >= x'')
+        OR EXISTS (SELECT 1 FROM models WHERE short_hash >= x'')
+        OR EXISTS (SELECT 1 FROM models WHERE blake3 <> '' AND blake3 >= x'')
+        OR EXISTS (SELECT 1 FROM models WHERE sha256 <> '' AND sha256 >= x'')
+        OR EXISTS (SELECT 1 FROM models WHERE size >= '')
+        OR EXISTS (SELECT 1 FROM folders WHERE path >= x'')
+        OR EXISTS (SELECT 1 FROM folders WHERE typeof(prefix) <> 'text')
+        OR EXISTS (SELECT 1 FROM locations WHERE filename >= x'')
+        OR EXISTS (SELECT 1 FROM locations WHERE hash >= x'')
+        OR EXISTS (SELECT 1 FROM sources WHERE hash >= x'')
+        OR EXISTS (SELECT 1 FROM sources WHERE typeof(url) <> 'text')
+"""
+"""Whether bytes stand where all of this code expects a text: the columns take anything.
+
+SQLite sorts numbers before texts and texts before bytes, so that the indexes tell at once.
+"""

@@ -11,6 +11,7 @@ from pathlib import Path
 from comfydock_core.domain.models import ModelRoot
 from comfydock_core.domain.names import MODEL_EXTENSIONS
 from comfydock_core.storage.folder_listing import INODE_BITS, FileState, FolderListing, Place
+from comfydock_core.storage.user_paths import user_path
 
 # Each of these, as a file's ending or beside a file of that name, means "not whole yet":
 # curl-like tools, aria2, Stability Matrix, the Hugging Face client.
@@ -79,21 +80,35 @@ class _Folder:
     prefix: str
 
 
+def whole_place(folder: str | Path) -> str:
+    """Say what makes ``folder`` too much to be looked through for models; ``""`` for any other.
+
+    A typing error in a path, or a ``base_path`` alone, comes to the whole disk easily.
+    """
+    place = os.path.realpath(folder)
+    if place == Path(place).anchor:
+        return "is a whole disk, not a folder of models"
+    if place == os.path.realpath(user_path("~")):
+        return "is your home folder, not a folder of models"
+    return ""
+
+
 def walk_models(roots: Iterable[ModelRoot]) -> Walk:
     """List every model file of the library, each folder once however many links lead to it.
 
+    A root, or a link, that leads to a whole disk or to the user's home folder is left out.
     A folder belongs to the nearest root above it; of roots that are the same folder, to the first
     that has a category. Real folders come before linked ones, so that the same tree always gives
     the same paths.
     """
     walk = Walk()
     visited: set[tuple[int, int]] = set()
-    pending = [folder for folder in _folders_of(roots) if _is_new(folder, visited, walk)]
+    pending = [folder for folder in _folders_of(roots) if _is_entered(folder, visited, walk)]
     linked: list[_Folder] = []
     while pending or linked:
         if not pending:
             link = linked.pop(0)
-            pending = [link] if _is_new(link, visited, walk) else []
+            pending = [link] if _is_entered(link, visited, walk) else []
             continue
         folder = pending.pop()
         try:
@@ -115,6 +130,14 @@ def _folders_of(roots: Iterable[ModelRoot]) -> list[_Folder]:
         prefix = f"{root.category}/" if root.category else ""
         folders.setdefault(path, _Folder(path=path, prefix=prefix))
     return list(folders.values())
+
+
+def _is_entered(folder: _Folder, visited: set[tuple[int, int]], walk: Walk) -> bool:
+    """Whether to look into a root or a linked folder."""
+    if reason := whole_place(folder.path):
+        walk.skip(folder.path, reason)
+        return False
+    return _is_new(folder, visited, walk)
 
 
 def _is_new(folder: _Folder, visited: set[tuple[int, int]], walk: Walk) -> bool:

@@ -1,4 +1,4 @@
-"""Which node classes a folder of Python defines, and which of their inputs name files.
+"""Which node classes a folder of code defines, and which of their inputs name files.
 
 Read from the syntax: nothing is imported or run. ComfyUI finds classes in
 ``NODE_CLASS_MAPPINGS`` or, since 0.3.65, by ``comfy_entrypoint`` and the ``node_id`` of each
@@ -11,7 +11,7 @@ import ast
 import gc
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from comfydock_core.domain.model_loaders import INPUT_FOLDER, Loaders, LoaderWidget
@@ -22,10 +22,16 @@ from comfydock_core.storage.folded_values import (
     SourceFunction,
     SourceModule,
 )
+from comfydock_core.storage.frontend_classes import frontend_classes
 from comfydock_core.storage.loader_inputs import loader_widgets
 from comfydock_core.storage.node_names import MAPPINGS, mapped_names
 from comfydock_core.storage.pack_reading import PackReading
-from comfydock_core.storage.python_source import PackSource, SkippedFile, python_files
+from comfydock_core.storage.python_source import (
+    PackSource,
+    SkippedFile,
+    python_files,
+    source_files,
+)
 
 _LISTINGS = (b"get_filename_list", b"get_input_", b"_upload", b"UploadType")
 _SCHEMA = "define_schema"
@@ -35,18 +41,20 @@ _SCHEMA = "define_schema"
 class NodeCatalogue:
     """The node classes of a folder with the widgets that name their model files.
 
-    ``inputs`` are the widgets that name files of ComfyUI's input folder, by class. ``skipped`` are
-    the files that could not be searched for more.
+    ``inputs`` are the widgets that name files of ComfyUI's input folder, by class. ``frontend`` are
+    the classes that exist in the browser alone. ``skipped`` are the files that could not be
+    searched for more.
     """
 
     classes: Mapping[str, tuple[LoaderWidget, ...]]
     skipped: tuple[SkippedFile, ...] = ()
     inputs: Loaders = field(default_factory=dict)
+    frontend: tuple[str, ...] = ()
 
 
 def scan_node_classes(folder: Path) -> NodeCatalogue:
-    """Read a node pack: every ``.py`` below ``folder``; an absent folder has no classes."""
-    return scan_files(python_files(folder))
+    """Read a node pack: all code below ``folder``; an absent folder has no classes."""
+    return scan_files(source_files(folder, ".py", ".js"))
 
 
 def core_node_classes(comfyui: Path) -> NodeCatalogue:
@@ -62,9 +70,16 @@ def core_files(comfyui: Path) -> list[Path]:
 
 
 def scan_files(files: Iterable[Path]) -> NodeCatalogue:
-    """Read the node classes of the given files, which belong together."""
+    """Read the node classes of the given files of Python and JavaScript, which belong together."""
+    scripts: list[Path] = []
+    python: list[Path] = []
+    for path in files:
+        (scripts if path.suffix == ".js" else python).append(path)
     with _uncollected():
-        return _scanned(files)
+        catalogue = _scanned(python)
+    registered = frontend_classes(scripts)
+    frontend = tuple(name for name in registered if name not in catalogue.classes)
+    return replace(catalogue, frontend=frontend)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ _Read = TypeVar("_Read")
 _LONGEST_NAME = 100
 _BULK_SIZE = 100
 _ACTIVE = "Active"
+_WARNED_OF = ("Banned", "Flagged")
 _STATES = {
     "Pending": "is still being checked by the registry",
     "Flagged": "was flagged by the registry as possibly harmful",
@@ -58,6 +59,10 @@ class RegistryNode:
 
 class UnknownNodeError(NodeError):
     """The registry does not know the node pack, version or class."""
+
+
+class ForbiddenNodeError(NodeError):
+    """The registry warns of the node pack or version: nobody should install it."""
 
 
 class NodeRegistry:
@@ -198,7 +203,8 @@ def usable(version: RegistryVersion | None, asked: tuple[str, str]) -> RegistryV
     name = f"{version.node_id}@{version.version}"
     if version.status != _ACTIVE:
         state = _STATES.get(version.status, f"has the unknown state {version.status[:40]!a}")
-        raise NodeError(
+        kind = ForbiddenNodeError if version.status in _WARNED_OF else NodeError
+        raise kind(
             f"`{name}` {state}",
             hint="choose another version, or look at the node's repository",
             subject=version.node_id,
@@ -224,7 +230,7 @@ def _refusal(error: HttpStatusError, subject: str) -> NetworkError | NodeError:
     if error.answer.status == 404:
         return _unknown(subject)
     if error.answer.status == 403:
-        return NodeError(
+        return ForbiddenNodeError(
             f"`{subject}` was banned from the registry",
             hint="look at what is known about it before you get it from elsewhere",
             subject=subject,

@@ -24,13 +24,18 @@ class SkippedFile:
 
 def python_files(folder: Path) -> Iterator[Path]:
     """Yield every ``.py`` below ``folder`` in order, links and foreign code left out."""
+    return source_files(folder, ".py")
+
+
+def source_files(folder: Path, *endings: str) -> Iterator[Path]:
+    """Yield every file with one of these endings in the same way."""
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(
             name for name in folders if name not in _FOREIGN_FOLDERS and not name.startswith(".")
         )
         for name in sorted(files):
             path = Path(parent, name)
-            if name.endswith(".py") and not path.is_symlink():
+            if name.endswith(endings) and not path.is_symlink():
                 yield path
 
 

@@ -15,9 +15,15 @@ from comfydock_core.domain.tensor_facts import TensorFacts, facts_of_tensors
 
 _LENGTH_BYTES = 8
 _HEADER_LIMIT = 100 * 1024 * 1024
+# 100 MB of empty lists would take gigabytes of memory; a checkpoint of SDXL has 2,500 tensors.
+_MOST_TABLES = 500_000
+_MOST_VALUES = 3_000_000
 _METADATA = "__metadata__"
 _TOLD = ("modelspec.architecture", "ss_base_model_version")
-_UNREADABLE = (ValueError, RecursionError, TypeError, AttributeError, LookupError)
+_UNREADABLE = (
+    *(ValueError, RecursionError, TypeError),
+    *(AttributeError, LookupError, ArithmeticError),
+)
 
 
 def header_problem(path: Path) -> str:
@@ -27,9 +33,7 @@ def header_problem(path: Path) -> str:
         return "it does not begin with a safetensors header"
     try:
         ends = [
-            entry["data_offsets"][1]
-            for name, entry in json.loads(text).items()
-            if name != _METADATA
+            entry["data_offsets"][1] for name, entry in _parsed(text).items() if name != _METADATA
         ]
         expected = _LENGTH_BYTES + len(text) + max(ends, default=0)
     except _UNREADABLE:
@@ -47,11 +51,19 @@ def _read(path: Path) -> tuple[int, bytes]:
         return size, file.read(length)
 
 
+def _parsed(text: bytes) -> dict[str, Any]:
+    tables, values = text.count(b"{") + text.count(b"["), text.count(b",")
+    if tables > _MOST_TABLES or values > _MOST_VALUES:
+        raise ValueError("more lists, objects or values than any header")
+    header: dict[str, Any] = json.loads(text)
+    return header
+
+
 def safetensors_facts(path: Path) -> TensorFacts | None:
     """Guess from its header what a model is; None for what has none that can be read."""
     try:
         _, text = _read(path)
-        header: dict[str, Any] = json.loads(text) if text else {}
+        header = _parsed(text) if text else {}
         told = header.pop(_METADATA, {})
         tensors = {name: _tensor(entry) for name, entry in header.items()}
         said = [str(told.get(key, "")) for key in _TOLD]

@@ -139,17 +139,18 @@ def place_comfyui(
     """Make the ComfyUI checkout at ``commit`` unless it is there."""
     if environment.comfyui_path.exists():
         return
-    if not workspace.tools.repositories.has(repository, commit):
-        workspace.tools.repositories.update(repository)
-    if not workspace.tools.repositories.has(repository, commit):
-        raise GitError(
-            f"`{repository}` has no commit `{commit[:12]}`",
-            hint="the repository may have moved: set [hosts] comfyui_repository in config.toml",
-            subject=commit,
-        )
+    repositories = workspace.tools.repositories
+    if not repositories.has(repository, commit):
+        repositories.update(repository)
+        if not repositories.has(repository, commit):
+            raise GitError(
+                f"`{repository}` has no commit `{commit[:12]}`",
+                hint="the repository may have moved: set [hosts] comfyui_repository in config.toml",
+                subject=commit,
+            )
     aside = environment.path / ".ComfyUI.new"
     remove_folder(aside, workspace.root / "cache" / "trash")
-    workspace.tools.repositories.check_out(repository, commit, aside)
+    repositories.check_out(repository, commit, aside)
     if not (aside / "main.py").exists():
         raise GitError(f"`{repository}` at `{commit[:12]}` is no ComfyUI: it has no `main.py`")
     (aside / "custom_nodes").mkdir(exist_ok=True)

@@ -16,9 +16,15 @@ import msgspec
 from comfydock_core.domain.acquisition import ImportPlan
 from comfydock_core.domain.update import UpdatePlan
 from comfydock_core.errors import StorageError
-from comfydock_core.storage.durable_files import sync_folder, write_durably
+from comfydock_core.storage.durable_files import (
+    UNFINISHED,
+    storage_errors,
+    sync_folder,
+    write_durably,
+)
 
 JOURNAL = "import.json"
+_AFTER_NODES_AND_MODELS = frozenset({"manifest", "python", "workflows", "inputs"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +55,16 @@ class Journal:
         """Return the journal with one more finished step."""
         return replace(self, done=(*self.done, step))
 
+    def trying_again(self) -> Journal:
+        """Return the journal without what was given up, and the steps that built on its absence.
+
+        From the commit on it stays given up.
+        """
+        if "commit" in self.done or not (self.failed_nodes or self.failed_models):
+            return self
+        kept = tuple(step for step in self.done if step not in _AFTER_NODES_AND_MODELS)
+        return replace(self, done=kept, failed_nodes={}, failed_models={})
+
 
 def journal_of(environment: Path) -> Journal | None:
     """Read the journal of an environment's folder; None when it is complete."""
@@ -61,9 +77,16 @@ def journal_of(environment: Path) -> Journal | None:
         raise StorageError(
             f"`{path}` cannot be read",
             cause=str(error),
-            hint=f"comfydock delete {environment.name}",
+            hint=_way_out(environment),
             subject=str(path),
         ) from error
+
+
+def _way_out(environment: Path) -> str:
+    # One with a history was whole once: it may hold what its user has nowhere else.
+    if (environment / ".cec" / ".git").exists():
+        return "move that file away, and the environment counts as whole again, as it is now"
+    return f"comfydock delete {environment.name}"
 
 
 def write_journal(environment: Path, journal: Journal) -> None:
@@ -72,6 +95,10 @@ def write_journal(environment: Path, journal: Journal) -> None:
 
 
 def close_journal(environment: Path) -> None:
-    """Declare the environment complete."""
+    """Declare the environment complete; what killed writes left of its files goes before that."""
+    with storage_errors(environment):
+        for folder, name in ((environment, JOURNAL), (environment / ".cec", "")):
+            for left in folder.glob(f".{name}*{UNFINISHED}"):
+                left.unlink(missing_ok=True)
     (environment / JOURNAL).unlink(missing_ok=True)
     sync_folder(environment)

@@ -14,6 +14,8 @@ from comfydock_core.errors import ComfydockError
 from comfydock_core.events import ItemFailed, ItemFinished, StepFinished, StepStarted
 from comfydock_core.storage.downloads import DownloadRequest, DownloadResult, model_request
 from comfydock_core.storage.hashing import FullHashes
+from comfydock_core.storage.local_source import is_same_as_local
+from comfydock_core.workspace.download_speeds import measured
 from comfydock_core.workspace.local_models import find_local, make_loadable
 from comfydock_core.workspace.workspace import Workspace
 
@@ -81,7 +83,13 @@ def _has_digest(content: ManifestModel) -> bool:
 
 
 def _fetched_before(workspace: Workspace, wanted: WantedModel) -> FetchedModel | None:
-    """Find what came from the same address before, where no digest can tell what is there now."""
+    """Find what came from the same address before, where no digest can tell what is there now.
+
+    A file of this machine is compared instead, wherever the one in its place came from.
+    """
+    target = workspace.download_directory / wanted.target
+    if wanted.named and any(is_same_as_local(url, target) for url in wanted.sources):
+        return FetchedModel(wanted=wanted, how="found", path=str(target))
     index, size = workspace.tools.models, wanted.content.size if wanted.content else None
     for here in index.by_relative_path(wanted.target):
         if size in (None, here.size) and set(wanted.sources) & set(
@@ -96,7 +104,8 @@ def _download(workspace: Workspace, wanted: Sequence[WantedModel]) -> list[Fetch
     report(StepStarted(step=STEP, title="Downloading models", count=len(wanted)))
     requests = {_request(workspace, model): model for model in wanted}
     outcomes: list[FetchedModel] = []
-    with closing(workspace.tools.downloader.fetch_all(requests)) as results:
+    arriving = measured(workspace.root, workspace.tools.downloader.fetch_all(requests))
+    with closing(arriving) as results:
         for request, result in results:
             outcomes.append(_outcome(requests[request], result))
             report(_told(request, result))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from comfydock_core.domain.lock import (
     LockedPackage,
     parse_lock,
     unlisted_files,
+    without_constraints,
     without_cutoff,
     without_files,
 )
@@ -80,20 +82,35 @@ def resolve_pinned(
 ) -> str:
     """Return a lock with exactly the versions of a bundle's lock and this machine's addresses.
 
-    The first resolution is held to the pins by constraints, the second writes the lock without
-    them. A file whose digest the bundle's lock does not list is dropped, and a package of which
-    none is left is refused by name.
+    A file whose digest the bundle's lock does not list is dropped, and a package of which none is
+    left is refused by name. What uv's cache knows of this machine's index is enough where it has
+    all of those versions: they are exact, so nothing newer could be wanted.
     """
+    with suppress(PythonEnvironmentError):
+        return _pinned(workspace, manifest, pinned, build, offline=True)
+    return _pinned(workspace, manifest, pinned, build, offline=False)
+
+
+def _pinned(
+    workspace: Workspace,
+    manifest: Manifest,
+    pinned: tuple[LockedPackage, ...],
+    build: bool,
+    *,
+    offline: bool,
+) -> str:
     pins = [package.pin for package in pinned if package.source == "registry"]
+    needed = replace(manifest, workflows={}, models={})
     with staging_folder(workspace.staging_path, "resolve-") as folder:
-        for constraints in (pins, []):
-            text = project_text(manifest, constraints=constraints)
-            (folder / "pyproject.toml").write_text(text, encoding="utf-8")
-            try:
-                workspace.tools.uv.lock(folder, python_version=manifest.python_version, build=build)
-            except RequirementConflictError as error:
-                raise _named_conflict(manifest, error) from error
-        return _held_to_digests((folder / LOCK_FILE).read_text(encoding="utf-8"), pinned)
+        text = project_text(needed, constraints=pins)
+        (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+        version = manifest.python_version
+        try:
+            workspace.tools.uv.lock(folder, python_version=version, build=build, offline=offline)
+        except RequirementConflictError as error:
+            raise _named_conflict(manifest, error) from error
+        lock = (folder / LOCK_FILE).read_text(encoding="utf-8")
+        return _held_to_digests(without_constraints(lock), pinned)
 
 
 def _held_to_digests(lock: str, pinned: tuple[LockedPackage, ...]) -> str:
@@ -129,7 +146,10 @@ def _named_conflict(
 
 
 def install(workspace: Workspace, environment: Environment, lock: str, *, build: bool) -> None:
-    """Write ``lock`` and make the venv hold what it says; what it no longer says is removed."""
+    """Write ``lock`` and make the venv hold what it says.
+
+    What it no longer says is removed, unless a package that no lock has (torch) requires it.
+    """
     before = _locked_names(environment.lock_path)
     write_durably(environment.lock_path, lock.encode())
     workspace.tools.uv.sync(environment.cec_path, environment.venv_path, build=build)

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from comfydock_core.domain.models import ModelRoot
 from comfydock_core.errors import NotReadyError
@@ -48,12 +49,22 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _NOT_PASSED_ON = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 
 
-def run_environment(workspace: Workspace, environment: Environment, options: Sequence[str]) -> int:
-    """Run ComfyUI until it ends and return its exit code; Ctrl-C reaches it alone."""
+def run_environment(
+    workspace: Workspace,
+    environment: Environment,
+    options: Sequence[str],
+    output: TextIO | None = None,
+) -> int:
+    """Run ComfyUI until it ends and return its exit code; Ctrl-C reaches it alone.
+
+    ``output`` takes what it writes to stdout, which is otherwise this process's own.
+    """
     command = comfyui_command(workspace, environment, options)
     variables = comfyui_variables(workspace, environment)
     with _signals_passed_on() as passing:
-        process = subprocess.Popen(command, cwd=environment.comfyui_path, env=variables)
+        process = subprocess.Popen(
+            command, cwd=environment.comfyui_path, env=variables, stdout=output
+        )
         passing.append(process)
         return _exit_code(process.wait())
 

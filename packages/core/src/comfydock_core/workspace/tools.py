@@ -95,6 +95,15 @@ class Tools:
         return ModelHosts(self.http)
 
     @cached_property
+    def hurried_model_hosts(self) -> ModelHosts:
+        """The same hosts, asked about many addresses at once: a silent one is soon given up."""
+        from comfydock_core.storage.http import HttpClient
+        from comfydock_core.storage.model_hosts import HURRIED, ModelHosts
+
+        client = HttpClient(self._settings.hosts, self._process_environment, HURRIED)
+        return ModelHosts(client)
+
+    @cached_property
     def models(self) -> ModelIndex:
         """The index of the model library."""
         from comfydock_core.storage.model_index import ModelIndex

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -19,7 +19,7 @@ from comfydock_core.domain.workflow_splice import Rewritten, rewrite_values
 from comfydock_core.errors import NotFoundError, WorkflowError
 from comfydock_core.events import Notice
 from comfydock_core.resolution.workflow_analysis import AnalysedWorkflow, KnownFacts, analyse
-from comfydock_core.storage.durable_files import write_durably
+from comfydock_core.storage.durable_files import write_all_durably, write_durably
 from comfydock_core.storage.node_scan_cache import NodeScanCache
 from comfydock_core.storage.workflow_readings import WorkflowReadings
 from comfydock_core.workspace.environment import Environment
@@ -83,16 +83,20 @@ def known_facts(workspace: Workspace, environment: Environment, manifest: Manife
     packs += [(folder, "") for folder in _unrecorded_packs(environment, manifest)]
     installed: dict[str, str] = {}
     learned: dict[str, tuple[LoaderWidget, ...]] = {}
+    frontend: dict[str, str] = {}
     for folder, name in packs:
-        for class_name, widgets in scans.pack(folder).classes.items():
+        catalogue = scans.pack(folder)
+        for class_name, widgets in catalogue.classes.items():
             if class_name not in installed:
                 installed[class_name], learned[class_name] = name, widgets
+        frontend = dict.fromkeys(catalogue.frontend, name) | frontend
     core = scans.core(environment.comfyui_path).classes
     return KnownFacts(
         core_classes=core.keys(),
         installed=installed,
         models=workspace.tools.models.all(),
         loaders=known_loaders({**learned, **core}),
+        frontend=frontend,
     )
 
 
@@ -221,16 +225,22 @@ def copy_to_cec(environment: Environment) -> None:
 
 
 def take_over(workspace: Workspace, environment: Environment, bundled: Path) -> None:
-    """Put a bundle's workflows into ``.cec`` and ComfyUI, with the paths of this machine."""
+    """Put a bundle's workflows into ``.cec`` and ComfyUI, with the paths of this machine.
+
+    The manifest still says what the bundle's workflows say; ``record_workflows`` is the next step.
+    """
     manifest = environment.manifest()
     loaders = known_facts(workspace, environment, manifest).loaders
-    for name, path in workflow_files(bundled).items():
-        data = path.read_bytes()
-        if recorded := manifest.workflows.get(name):
-            data = rewritten_here(workspace, data, recorded, loaders)
-        for folder in (environment.workflows_cec_path, environment.workflows_path):
-            write_durably(folder / f"{name}.json", data)
-    record_workflows(workspace, environment)
+
+    def placed() -> Iterator[tuple[Path, bytes]]:
+        for name, path in workflow_files(bundled).items():
+            data = path.read_bytes()
+            if recorded := manifest.workflows.get(name):
+                data = rewritten_here(workspace, data, recorded, loaders)
+            for folder in (environment.workflows_cec_path, environment.workflows_path):
+                yield folder / f"{name}.json", data
+
+    write_all_durably(placed())
 
 
 def rewritten_here(
@@ -251,12 +261,17 @@ def rewritten_here(
 def with_local_paths(
     workspace: Workspace, data: bytes, recorded: ManifestWorkflow, loaders: Loaders
 ) -> Rewritten:
-    """Return a workflow that names its models as they are called here; WorkflowError for none."""
+    """Return a workflow that names its models as they are called here.
+
+    WorkflowError for one that cannot be rewritten.
+    """
     changes: dict[NodeReference, str] = {}
     for entry in recorded.models:
         here = workspace.tools.models.locations(entry.hash) if entry.hash else ()
         if here:
             changes |= {place: _value_here(place, entry.category, here) for place in entry.nodes}
+    if not changes:
+        return Rewritten(data=data)
     return rewrite_values(data, changes, name=recorded.name, loaders=loaders)
 
 
