@@ -47,6 +47,8 @@ def test_it_becomes_what_the_later_bundle_says_and_comes_back(
     assert (receiver.nodes / "my-dev/later.py").exists()
     assert receiver.classes("upscale")[-1] == "AcmeText"
     assert (receiver.one.home / "models" / TWIN).exists()
+    known = receiver.one.ok("model", "info", TWIN, "--json").envelope["data"]
+    assert (len(known["sha256"]), len(known["blake3"])) == (64, 64)
     assert git(receiver.cec, "status", "--porcelain") == ""
     assert receiver.messages()[0].startswith("Update from bundle")
     again = receiver.one.ok("update", "studio", str(later), *AGREED).envelope["data"]

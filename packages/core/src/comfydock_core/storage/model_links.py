@@ -59,15 +59,16 @@ def copy_model(source: Path, target: Path) -> None:
 
 def _is_taken(target: Path) -> bool:
     """Whether something is at ``target``; a link that leads nowhere stops the work."""
-    if target.exists():
-        return True
-    if target.is_symlink():
+    # In this order: somebody else may be making the link just now.
+    if not os.path.lexists(target):
+        return False
+    if not target.exists():
         raise StorageError(
             f"`{target}` is a link to `{target.readlink()}`, which is not there",
             hint="connect the disk that it is on, or remove the link",
             subject=str(target),
         )
-    return False
+    return True
 
 
 def _linked(file: Path, target: Path) -> bool:
