@@ -187,9 +187,12 @@ class ModelHost(Host):
             first, end = span or (0, len(data))
             body = data[first:end]
             cut = self._cut(exchange, faults, len(body))
-            sent = _send_body(exchange, faults, body, cut)
+            sent = 0
+            for count in _send_body(exchange, faults, body, cut):
+                sent += count
+                with self._lock:
+                    self._sent[exchange.path_asked] += count
             with self._lock:
-                self._sent[exchange.path_asked] += sent
                 if self._left is not None and cut is not None:
                     # A client that turns away leaves to others what it was granted.
                     self._left += cut - sent
@@ -248,8 +251,8 @@ def _file_headers(
     return {**headers, "Content-Length": str(end - first + faults.number("lie"))}
 
 
-def _send_body(exchange: Exchange, faults: Faults, data: bytes, cut: int | None) -> int:
-    """Send a body as the faults have it; return how many bytes of it went out."""
+def _send_body(exchange: Exchange, faults: Faults, data: bytes, cut: int | None) -> Iterator[int]:
+    """Send a body as the faults have it; yield how many bytes of it went out, as they do."""
     if faults.has("corrupt"):
         data = bytes([data[0] ^ 1]) + data[1:]
     if faults.has("stall"):
@@ -264,6 +267,7 @@ def _send_body(exchange: Exchange, faults: Faults, data: bytes, cut: int | None)
             chunked = b"%x\r\n%s\r\n" % (len(piece), piece)
             exchange.wfile.write(chunked if faults.has("nolength") else piece)
             sent += len(piece)
+            yield len(piece)
             if pace:
                 exchange.wfile.flush()
                 time.sleep(0.05)
@@ -272,7 +276,6 @@ def _send_body(exchange: Exchange, faults: Faults, data: bytes, cut: int | None)
     elif faults.has("nolength"):
         exchange.wfile.write(b"0\r\n\r\n")
     exchange.close_connection = exchange.close_connection or faults.has("lie")
-    return sent
 
 
 @contextmanager

@@ -330,24 +330,58 @@ def test_proxies_come_from_the_usual_variables(environment: dict[str, str], expe
     assert proxy_for(origin, environment) == expected
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="makes its certificate with openssl")
-def test_tls_proves_the_name_with_the_users_certificates(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Key and certificate of `localhost`."""
+    if not shutil.which("openssl"):
+        pytest.skip("makes its certificate with openssl")
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "cert.pem"
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     files = ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
+    return key, certificate
+
+
+def tls_of(key: Path, certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    hosts = HostSettings(allowed=frozenset({"localhost", "127.0.0.1"}))
-    bundle = {"SSL_CERT_FILE": str(certificate)}
-    with serving(lambda exchange: exchange.reply(200, FILE), context) as served:
+    return context
+
+
+LOCALHOST = HostSettings(allowed=frozenset({"localhost", "127.0.0.1"}))
+
+
+def test_tls_proves_the_name_with_the_users_certificates(certificate: tuple[Path, Path]) -> None:
+    key, file = certificate
+    hosts, bundle = LOCALHOST, {"SSL_CERT_FILE": str(file)}
+    with serving(lambda exchange: exchange.reply(200, FILE), tls_of(key, file)) as served:
         url = f"https://localhost:{served.port}/"
         assert fetched(HttpClient(hosts, bundle, QUICK), url) == FILE
-        configured = replace(hosts, ca_bundle=str(certificate))
+        configured = replace(hosts, ca_bundle=str(file))
         assert fetched(HttpClient(configured, {}, QUICK), url) == FILE
         for environment, wrong in (({}, url), (bundle, served.url)):
             with pytest.raises(NetworkError, match="could not prove who it is"):
                 fetched(HttpClient(hosts, environment, QUICK), wrong)
         with pytest.raises(NetworkError, match="cannot be read as certificates"):
             fetched(HttpClient(hosts, {"SSL_CERT_FILE": str(key)}, QUICK), url)
+
+
+def test_nothing_is_read_of_an_answer_that_was_ended(certificate: tuple[Path, Path]) -> None:
+    """With TLS off, what is left of it on the connection is ciphertext."""
+    key, file = certificate
+    large = bytes(4 * 1024 * 1024)
+    client = HttpClient(LOCALHOST, {"SSL_CERT_FILE": str(file)}, QUICK)
+
+    def read_on(url: str) -> None:
+        with client.stream(url) as stream:
+            assert stream.read_some(1000)
+            stream.abort()
+            while chunk := stream.read_some(100_000):
+                assert not chunk.strip(b"\0")
+
+    for tls in (tls_of(key, file), None):
+        answering = serving(lambda exchange: exchange.reply(200, large), tls)
+        with answering as served, pytest.raises(BodyCutError):
+            read_on(f"{'https' if tls else 'http'}://localhost:{served.port}/")

@@ -14,7 +14,7 @@ from comfydock_core.errors import NetworkError
 from comfydock_core.storage.http import HttpClient, HttpLimits
 
 LOOPBACK = HostSettings(allowed=frozenset({"127.0.0.1"}))
-LIMITS = HttpLimits(read_timeout=0.5, attempts=2, first_wait=0.01)
+LIMITS = HttpLimits(connect_timeout=0.5, read_timeout=0.5, attempts=2, first_wait=0.01)
 OK = b"HTTP/1.1 200 OK\r\n"
 DRIPS: dict[str, tuple[bytes, bytes, str]] = {
     "a status line": (b"HTTP/1.1 200 ", b"K", "did not answer in time"),
@@ -65,4 +65,16 @@ def test_what_drips_is_given_up(what: str) -> None:
     ):
         client.get_json(f"http://127.0.0.1:{port}/x")
     assert said in caught.value.sentence
+    assert time.monotonic() - begun < 10
+
+
+def test_a_proxy_that_drips_its_leave_to_go_on_is_given_up() -> None:
+    begun = time.monotonic()
+    with dripping(OK, b"X-More: a\r\n") as port:
+        environment = {"https_proxy": f"http://127.0.0.1:{port}"}
+        with (
+            closing(HttpClient(LOOPBACK, environment, LIMITS)) as client,
+            pytest.raises(NetworkError, match="did not answer in time"),
+        ):
+            client.get_json("https://127.0.0.1:1/x")
     assert time.monotonic() - begun < 10

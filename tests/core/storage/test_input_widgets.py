@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from comfydock_core.domain.model_loaders import INPUT_FOLDER, NO_INDEX
-from comfydock_core.storage.node_classes import NodeCatalogue, scan_node_classes
+from comfydock_core.storage.node_catalogue import NodeCatalogue
+from comfydock_core.storage.node_classes import scan_node_classes
 from comfydock_core.storage.node_scan_cache import NodeScanCache
 
 Found = list[tuple[str, int | None]]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,48 @@ def test_a_link_in_its_place_is_not_written_through(part: PartialFile, tmp_path:
     with part.begun(STATE) as opened:
         opened.write(0, b"new")
     assert precious.read_bytes() == b"mine"
+
+
+def test_a_file_that_is_not_the_one_written_to_is_never_placed(part: PartialFile) -> None:
+    for exchanged in (b"", b"y" * 30, None):
+        with part.begun(STATE) as opened:
+            opened.write(0, b"x" * 30)
+        part.path.rename(part.path.with_name("away"))
+        if exchanged is not None:
+            part.path.write_bytes(exchanged)
+        with pytest.raises(StorageError, match="removed or exchanged"):
+            part.place(30)
+        assert not part.target.exists()
+
+
+def test_a_file_without_all_its_bytes_is_never_placed(part: PartialFile) -> None:
+    with part.begun(STATE) as opened:
+        opened.write(0, b"x" * 30)
+    os.truncate(part.path, 29)
+    with pytest.raises(StorageError, match="removed or exchanged"):
+        part.place(30)
+    assert not part.target.exists()
+
+
+def test_a_shorter_state_takes_the_place_of_a_longer_one(part: PartialFile) -> None:
+    size = 2_000_000
+    with part.begun(replace(STATE, size=size)) as opened:
+        opened.write(size - 1, b"x")
+        opened.save([(n * 1000, n * 1000 + 1) for n in range(1000)])
+    found = part.state()
+    assert found is not None
+    with part.opened(found) as opened:
+        opened.save([(0, 10)])
+    again = part.state()
+    assert again is not None
+    assert again.arrived == ((0, 10),)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+def test_a_pipe_in_its_place_keeps_nobody_waiting(part: PartialFile) -> None:
+    part.path.write_bytes(b"x")
+    os.mkfifo(state_file(part))
+    assert part.state() is None
 
 
 def test_a_file_takes_its_place_once(part: PartialFile) -> None:

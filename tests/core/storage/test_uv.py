@@ -12,6 +12,7 @@ from comfydock_core.domain.lock import parse_lock, unlisted_files, without_cutof
 from comfydock_core.domain.manifest import Manifest
 from comfydock_core.domain.settings import PythonSettings
 from comfydock_core.errors import PythonEnvironmentError, RequirementConflictError
+from comfydock_core.storage.found_pythons import FoundPythons
 from comfydock_core.storage.project_file import write_project
 from comfydock_core.storage.uv import Uv, explanation, uv_cache_folder
 
@@ -52,7 +53,9 @@ def index(wheels: Path) -> Iterator[Served]:
 
 
 def uv_at(tmp_path: Path, settings: PythonSettings, variables: Mapping[str, str] = {}) -> Uv:
-    return Uv(settings, INHERITED | dict(variables), tmp_path / "cache")
+    environment = INHERITED | dict(variables)
+    found = FoundPythons(tmp_path / "pythons.json", environment)
+    return Uv(settings, environment, tmp_path / "cache", found)
 
 
 def offline(tmp_path: Path, wheels: Path, **variables: str) -> Uv:
@@ -115,9 +118,11 @@ def test_a_lock_is_installed_and_what_else_is_there_stays(tmp_path: Path, wheels
     folder, venv = project(tmp_path, "beta"), tmp_path / "venv"
     make_wheel(wheels, "torch", "2.9.0", "alpha==1.0")
     tool = offline(tmp_path, wheels)
-    tool.create_venv(venv, "3.11")
-    tool.lock(folder, python_version="3.11")
+    tool.lock(project(tmp_path), python_version="3.11")
+    tool.sync(folder, venv, new_python="3.11", build=False)
+    assert tool.installed(venv) == ()
     tool.install_torch(venv, ["torch"], "cpu")
+    tool.lock(project(tmp_path, "beta"), python_version="3.11")
     tool.sync(folder, venv, build=False)
     found = {package.name: package.version for package in tool.installed(venv)}
     assert found == {"alpha": "1.0", "beta": "2.0", "torch": "2.9.0"}
@@ -180,17 +185,20 @@ def test_variables_and_files_around_do_not_steer(
 def test_the_venv_of_the_current_folder_is_no_python_of_this_machine(
     tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    offline(tmp_path, wheels).create_venv(tmp_path / "project/.venv", "3.11")
-    monkeypatch.chdir(tmp_path / "project")
+    folder, tool = project(tmp_path), offline(tmp_path, wheels)
+    tool.lock(folder, python_version="3.11")
+    tool.sync(folder, folder / ".venv", new_python="3.11")
+    monkeypatch.chdir(folder)
     found = offline(tmp_path, wheels).find_python("3.11")
     assert found is not None
     assert not found.is_relative_to(tmp_path)
 
 
 def test_a_python_that_is_not_there_has_a_hint(tmp_path: Path, wheels: Path) -> None:
-    started = time.monotonic()
-    with pytest.raises(PythonEnvironmentError, match=r"with Python 3\.99 could not") as caught:
-        offline(tmp_path, wheels).create_venv(tmp_path / "venv", "3.99")
+    started, tool, folder = time.monotonic(), offline(tmp_path, wheels), project(tmp_path)
+    tool.lock(folder, python_version="3.11")
+    with pytest.raises(PythonEnvironmentError, match="could not be installed") as caught:
+        tool.sync(folder, tmp_path / "venv", new_python="3.99")
     assert "--python" in caught.value.hint
     assert time.monotonic() - started < 30
 

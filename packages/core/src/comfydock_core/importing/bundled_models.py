@@ -44,7 +44,7 @@ def unpacked_models(
     request = DownloadRequest(
         urls=(), target=library / MODELS, name=f"the models in {archive.name}"
     )
-    require_space(request, size, 0)
+    require_space(request, size)
     try:
         with staging_folder(place, "models-") as staging:
             unpack_models(archive, staging, wanted, digest)

@@ -177,7 +177,7 @@ class SourceAttempt:
         request = self._request
         require_model_answer(request, answer)
         size = whole_size(request, answer)
-        require_space(request, size or 0, 0)
+        require_space(request, size or 0)
         return PartState(url=redact(self._source.url), validator=validator_of(answer), size=size)
 
     def _fill(

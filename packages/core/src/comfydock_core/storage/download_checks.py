@@ -20,6 +20,7 @@ from comfydock_core.storage.safetensors_header import header_problem
 
 ANOTHER_SOURCE = "add another source of the same file"
 _SPARE_BYTES = 16 * 1024 * 1024
+_BLOCK = 512
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 _HTML_STARTS = (b"<!doctype html", b"<html", b"<head")
@@ -67,20 +68,32 @@ class WrongBytesError(DownloadError):
     """A source gave something else than what was asked for."""
 
 
-def require_space(request: DownloadRequest, size: int, arrived: int) -> None:
-    """Refuse to begin what cannot fit on the disk."""
+def require_space(request: DownloadRequest, size: int) -> None:
+    """Refuse to begin what cannot fit on the disk.
+
+    What an earlier run brought has its room: it is gone on with, or deleted.
+    """
     folder = request.target.parent
     while not folder.exists():
         folder = folder.parent
     with storage_errors(folder):
         free = shutil.disk_usage(folder).free
-    needed = size - arrived
+    needed = max(0, size - _room_of(request.target.with_name(f"{request.target.name}.part")))
     if needed + _SPARE_BYTES > free:
         raise DiskFullError(
             f"`{request.shown}` needs {size_text(needed)}, `{folder}` has {size_text(free)} left",
             hint="free some space, or choose another models directory, then try again",
             subject=str(folder),
         )
+
+
+def _room_of(part: Path) -> int:
+    """Return how much of the disk a file has, in bytes, holes left out where the system tells."""
+    try:
+        status = part.lstat()
+    except OSError:
+        return 0
+    return getattr(status, "st_blocks", 0) * _BLOCK or status.st_size
 
 
 def require_model_answer(request: DownloadRequest, answer: HttpAnswer) -> None:

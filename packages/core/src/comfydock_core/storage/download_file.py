@@ -54,6 +54,7 @@ class FileDownload:
         self._line = line
         self._request = request
         self._part = PartialFile(request.target)
+        self._lock = PartLock(request.target.with_name(f"{request.target.name}.part.lock"))
         self._waiting = deque(request.urls)
         self._broken_off: list[str] = []
         self._brought_meanwhile = False
@@ -87,8 +88,7 @@ class FileDownload:
     def _fetch(self) -> DownloadResult:
         request = self._request
         if request.size is not None:
-            state = self._part.state()
-            require_space(request, request.size, state.done if state else 0)
+            require_space(request, request.size)
         failures: list[NetworkError] = []
         while self._waiting:
             url = self._waiting.popleft()
@@ -104,6 +104,7 @@ class FileDownload:
         raise _no_source_left(request, failures)
 
     def _from_source(self, url: str) -> DownloadResult:
+        self._lock.note(self._one_source(url))
         attempt = SourceAttempt(self._line, self._request, url, self._part, self._tell)
         brought = attempt.bring()
         problem = self._problem(brought, attempt.host)
@@ -132,31 +133,40 @@ class FileDownload:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Hold the target's lock; its folder is there then."""
-        path = self._request.target.with_name(self._request.target.name + ".part.lock")
-        lock = PartLock(path)
-        with storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not lock.take():
-                self._wait_for(lock)
+        folder = self._request.target.parent
         try:
+            with storage_errors(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                if not self._lock.take():
+                    self._wait()
             yield
         finally:
-            lock.give_back()
+            self._lock.give_back()
 
-    def _wait_for(self, lock: PartLock) -> None:
-        self._see_source()
+    def _wait(self) -> None:
         shown = self._request.shown
         text = f"`{shown}` is being downloaded by another process: waiting for it"
         self._line.report(Notice(text=text))
-        while not lock.take():
-            self._line.stop.pause(_LOCK_LOOK_SECONDS)
+        while not self._lock.take():
             self._see_source()
+            self._line.stop.pause(_LOCK_LOOK_SECONDS)
+        self._see_source()
 
     def _see_source(self) -> None:
-        """Note whether what arrives now comes from one of the sources that are wanted here."""
+        """Note whether what arrives comes from one of the sources that are wanted here.
+
+        The lock tells it of the smallest file, the state where no system's lock is to be had; what
+        a former run left may lie there for a moment, so that both have to agree.
+        """
         state = self._part.state()
-        if state:
-            self._brought_meanwhile = state.url in map(redact, self._request.urls)
+        seen = {self._lock.noted or None, state.url if state else None} - {None}
+        if seen:
+            self._brought_meanwhile = seen <= set(map(redact, self._request.urls))
+
+    def _one_source(self, url: str) -> str:
+        """Name the one source of all bytes, which it is not if it goes on with those of others."""
+        state = self._part.state() if self._request.provable else None
+        return redact(url) if state is None or state.url == redact(url) else ""
 
 
 def _result(

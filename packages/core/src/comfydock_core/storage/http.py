@@ -75,22 +75,32 @@ class HttpStream:
         self._response = response
         self._patience = patience
         self._received = 0
+        self._is_aborted = False
 
     def read_some(self, limit: int) -> bytes:
         """Return what has arrived, 1 to ``limit`` bytes; nothing at the true end of the body.
 
         A body that ends before its stated length, or stalls, is a BodyCutError; all that arrived
-        before was returned by earlier calls.
+        before was returned by earlier calls. Nothing that comes after ``abort`` is believed.
         """
         try:
             data = self._response.read1(limit)
         except _CONNECTION_ERRORS as error:
             raise cut_error(self.route, error, self._received) from error
+        except (ValueError, AttributeError) as error:
+            # What ssl meets when TLS is taken away under a read.
+            if not self._is_aborted:
+                raise
+            raise cut_error(self.route, error, self._received) from error
+        if self._is_aborted:
+            # TLS is off by now: what was read may be ciphertext, and an end is not the true one.
+            raise cut_error(self.route, ConnectionAbortedError("ended here"), self._received)
         self._received += len(data)
         return data
 
     def abort(self) -> None:
         """End the body at once; a thread that waits for more of it goes on, with a failure."""
+        self._is_aborted = True
         with suppress(OSError, RuntimeError, ValueError):  # it may have ended by itself meanwhile
             self._response.shutdown()
 

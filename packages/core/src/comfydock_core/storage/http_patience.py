@@ -138,6 +138,11 @@ class _Connection(HTTPConnection):
 
 
 class _SecureConnection(HTTPSConnection):
+    def _tunnel(self) -> None:
+        """Ask a proxy to lead on; its answer is a head as well."""
+        with _head_in_time(self):
+            super()._tunnel()
+
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
         with _head_in_time(self):
             return super().getresponse()

@@ -15,9 +15,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,8 +26,9 @@ from pathlib import Path
 from comfydock_core.errors import DiskFullError, StorageError
 from comfydock_core.storage.download_pieces import PIECE, Span
 from comfydock_core.storage.durable_files import FULL, storage_errors, sync_folder
+from comfydock_core.storage.preallocation import allocate
 
-_OPEN_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_OPEN_FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 _STATE_LIMIT = 64 * 1024
 _PAGE = 4096
@@ -56,12 +58,15 @@ class PartialFile:
         self.target = target
         self.path = target.with_name(target.name + ".part")
         self._state_path = target.with_name(target.name + ".part.json")
+        self._identity: tuple[int, int] | None = None
 
     def state(self) -> PartState | None:
         """Read whose bytes are there; None when that is not known for certain."""
         try:
-            status = self.path.stat(follow_symlinks=False)
-            if self.path.is_symlink() or self._state_path.stat().st_size > _STATE_LIMIT:
+            status, said = os.lstat(self.path), os.lstat(self._state_path)
+            if not (stat.S_ISREG(status.st_mode) and stat.S_ISREG(said.st_mode)):
+                return None
+            if said.st_size > _STATE_LIMIT:
                 return None
             data = json.loads(self._state_path.read_bytes())
             return _checked(PartState(**data), status.st_size)
@@ -82,17 +87,23 @@ class PartialFile:
     def opened(self, state: PartState) -> Iterator[OpenPart]:
         """Open the file, to write and to read back and to say what is there."""
         with _part_errors(self.target), ExitStack() as files:
-            bytes_there = files.enter_context(_descriptor(self.path))
+            bytes_there = files.enter_context(_descriptor(self.path, os.O_CREAT))
+            self._identity = _identity(bytes_there)
 
             def state_there() -> int:
-                return files.enter_context(_descriptor(self._state_path))
+                return files.enter_context(_descriptor(self._state_path, os.O_CREAT))
 
             yield OpenPart(self.target, bytes_there, state_there, state)
 
     def place(self, size: int) -> None:
-        """Make the file last and give it its name; a file that is there is never replaced."""
+        """Make the file last and give it its name; a file that is there is never replaced.
+
+        The file has to be the one that was opened to write to, with all of its bytes.
+        """
         with _part_errors(self.target):
-            with _descriptor(self.path) as descriptor:
+            with self._written() as descriptor:
+                if os.fstat(descriptor).st_size < size:
+                    raise self._exchanged()
                 os.ftruncate(descriptor, size)
                 os.fsync(descriptor)
             try:
@@ -105,6 +116,24 @@ class PartialFile:
                 ) from error
         self.discard()
         sync_folder(self.target.parent)
+
+    @contextmanager
+    def _written(self) -> Iterator[int]:
+        """Open the file that was written to again, if it still lies there."""
+        try:
+            with _descriptor(self.path, 0) as descriptor:
+                if _identity(descriptor) != self._identity:
+                    raise self._exchanged()
+                yield descriptor
+        except FileNotFoundError as error:
+            raise self._exchanged() from error
+
+    def _exchanged(self) -> StorageError:
+        return StorageError(
+            f"`{self.path}` was removed or exchanged while it was being downloaded",
+            hint="run the same command again",
+            subject=str(self.target),
+        )
 
     def discard(self) -> None:
         """Forget what has arrived."""
@@ -136,7 +165,7 @@ class OpenPart:
         head = {"url": state.url, "validator": state.validator, "size": state.size}
         self._head = json.dumps({**head, "boot": _boot()})[:-1]
         self._size = state.size or 0
-        self._is_worth_allocating = self._size > _ONE_WRITE and hasattr(os, "posix_fallocate")
+        self._is_worth_allocating = self._size > _ONE_WRITE
         self._allocated = 0
         self._state_size = 0
         self._seeking = threading.Lock()
@@ -166,10 +195,12 @@ class OpenPart:
         spans = ", ".join(f"[{start}, {end}]" for start, end in arrived)
         data = f'{self._head}, "arrived": [{spans}]}}'.encode()
         pages = -(-len(data) // _PAGE) * _PAGE
-        self._state_size = max(self._state_size, pages)
         with _part_errors(self._target):
             if self._state is None:
                 self._state = self._open_state()
+                # What an earlier run wrote is written over to its end.
+                self._state_size = os.fstat(self._state).st_size
+            self._state_size = max(self._state_size, pages)
             self._write_some(self._state, memoryview(data.ljust(self._state_size)), 0)
 
     def _allocate(self, end: int) -> None:
@@ -177,8 +208,7 @@ class OpenPart:
         if end <= self._allocated or not self._is_worth_allocating:
             return
         first, self._allocated = self._allocated, min(-(-end // PIECE) * PIECE, self._size)
-        with suppress(OSError):
-            os.posix_fallocate(self._bytes, first, self._allocated - first)
+        allocate(self._bytes, first, self._allocated - first)
 
     def _write_some(self, descriptor: int, data: memoryview, offset: int) -> int:
         if hasattr(os, "pwrite"):
@@ -228,12 +258,17 @@ def _boot() -> str:
 
 
 @contextmanager
-def _descriptor(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, _OPEN_FLAGS, 0o644)
+def _descriptor(path: Path, more_flags: int) -> Iterator[int]:
+    descriptor = os.open(path, _OPEN_FLAGS | more_flags, 0o644)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
 
 
 @contextmanager
