@@ -92,7 +92,7 @@ def test_the_plan_says_what_will_be_done() -> None:
     assert "⬇ Download: 1 model (2.0 MB)" in shown
     assert "• skipped.sft (required, 1.0 MB, no source known)" in shown
     assert "Models: 3 (7.0 MB; 3 required)" in shown
-    assert "Total download: ~2.0 MB\n" in shown
+    assert "Models to download: ~2.0 MB\n" in shown
 
 
 def test_the_plan_names_substitutes_and_their_workflows() -> None:
@@ -206,7 +206,7 @@ def test_a_download_of_unknown_size_is_no_small_one() -> None:
     unknown = replace(AGGREGATES["1" * 16], content=None, key="loras/x.sft")
     unknown = replace(unknown, model=replace(unknown.model, sources=(URL,)))
     shown = text(plan_lines(planned(told(aggregates={"loras/x.sft": unknown}))))
-    assert shown.endswith("Total download: ~0 B, and 1 model of unknown size")
+    assert shown.endswith("Models to download: ~0 B, and 1 model of unknown size")
 
 
 def test_code_that_nobody_vouches_for_is_marked() -> None:
@@ -248,16 +248,21 @@ def test_a_look_alike_is_told_from_what_is_proved_to_be_here() -> None:
 @pytest.mark.parametrize(
     ("speeds", "line", "seconds"),
     [
-        ({}, "Estimated time: unknown, nothing was downloaded from h.org, i.org here before", None),
+        (
+            {},
+            "Estimated time for the models: unknown, nothing was downloaded from h.org, i.org here"
+            " before",
+            None,
+        ),
         (
             {"h.org": MIB / 100},
-            "Estimated time: about 3 min at the 10.2 KB/s measured from h.org;"
+            "Estimated time for the models: about 3 min at the 10.2 KB/s measured from h.org;"
             " more for i.org, never measured here",
             None,
         ),
         (
             {"h.org": MIB / 100, "i.org": 2.0 * MIB},
-            "Estimated time: about 3 min at the speeds measured from h.org, i.org",
+            "Estimated time for the models: about 3 min at the speeds measured from h.org, i.org",
             200,
         ),
     ],
@@ -270,7 +275,7 @@ def test_the_time_is_estimated_from_what_was_measured(
     plan = replace(plan, preflight=Preflight(speeds=speeds))
     assert plan_lines(plan)[-1] == line
     assert plan_data(plan)["estimated_seconds"] == seconds
-    assert plan_lines(planned(told(aggregates={})))[-1] == "Total download: ~0 B"
+    assert plan_lines(planned(told(aggregates={})))[-1] == "Models to download: ~0 B"
 
 
 def test_the_result_says_what_is_true() -> None:

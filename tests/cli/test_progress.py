@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from comfydock_cli.progress import LineReporter
+from comfydock_cli.progress_bars import BarReporter
 from comfydock_cli.progress_lines import ProgressLines
 from comfydock_cli.screen import Screen
 from comfydock_core.events import (
@@ -199,3 +200,27 @@ def _what_stays(shown: str) -> list[str]:
     while lines and not lines[-1]:
         lines.pop()
     return lines
+
+
+class Interrupting(io.StringIO):
+    """A terminal at whose first write Ctrl-C arrives."""
+
+    interrupted = False
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if not self.interrupted and "\x1b[?25l" in text:
+            self.interrupted = True
+            raise KeyboardInterrupt
+        return super().write(text)
+
+
+def test_bars_that_ctrl_c_kept_from_being_drawn_are_taken_away() -> None:
+    paper = Interrupting()
+    reporter = BarReporter(Screen(paper, {"TERM": "xterm"}))
+    with pytest.raises(KeyboardInterrupt):
+        reporter.report(NODES)
+    reporter.close()
+    assert paper.getvalue().endswith("\x1b[?25h")

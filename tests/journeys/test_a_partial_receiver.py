@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.hub.registry import Pack, PackVersion
 from tests.journeys.machines import Machine, machine
-from tests.journeys.town import MODELS, Town, tensor_file, write_files
+from tests.journeys.town import MODELS, Town, git, pack_files, tensor_file, write_files
 
 IMPORT = ("--yes", "--trust-code", "--json")
 
@@ -75,6 +79,9 @@ def test_without_models_it_says_so_and_ends_with_3(bundle: Path, receiver: Machi
     assert {error["subject"] for error in ran.envelope["errors"]} == {"tiny-2x.safetensors"}
     (fix,) = ran.envelope["data"]["next_steps"]
     assert fix == "comfydock -e studio workflow resolve upscale"
+    unattended = receiver.run(*fix.split()[1:])
+    assert unattended.exit_code == 3
+    assert unattended.err.endswith(f"next: {fix} --yes\n")
     receiver.ok(*fix.split()[1:], "--yes")
     fetched = receiver.home / "models/upscale_models/tiny-2x.safetensors"
     assert fetched.read_bytes() == tensor_file("upscale_models/tiny-2x.safetensors")
@@ -93,8 +100,8 @@ def test_a_node_that_is_gone_is_named_and_can_be_added_later(
     held_up = [(issue["workflow"], issue["blocking"]) for issue in data["issues"]]
     assert held_up == [("upscale", True)]
     fix = data["next_steps"][0]
-    assert fix == "comfydock -e studio node add acme-text@1.2.0"
-    receiver.ok(*fix.split()[1:])
+    assert fix.startswith("comfydock -e studio node add 'acme-text@1.2.0#sha256=")
+    receiver.ok(*shlex.split(fix)[1:])
     listed = receiver.ok("workflow", "list", "-e", "studio", "--json").envelope["data"]["workflows"]
     assert [entry["issues"] for entry in listed] == [[], []]
 
@@ -127,3 +134,47 @@ def test_a_bad_config_is_one_sentence(receiver: Machine) -> None:
     ran = receiver.run("model", "list", "--json")
     assert ran.exit_code == 1
     assert "models.directories" in ran.envelope["errors"][0]["message"]
+
+
+@contextmanager
+def other_bytes(town: Town) -> Iterator[None]:
+    """Let the registry give something else as the version that travels."""
+    sent = PackVersion(version="1.2.0", files=pack_files("AcmeText", "tabulate>=0.9"))
+    other = PackVersion(version="1.2.0", files={"__init__.py": "NODE_CLASS_MAPPINGS = {}\n"})
+    older = PackVersion(version="1.1.0", files=sent.files)
+    packs = [
+        Pack(node_id="acme-text", versions=(older, v), classes=("AcmeText",)) for v in (other, sent)
+    ]
+    town.registry.publish(packs[0])
+    try:
+        yield
+    finally:
+        town.registry.publish(packs[1])
+
+
+def test_other_bytes_than_the_senders_are_never_proposed(
+    bundle: Path, receiver: Machine, town: Town
+) -> None:
+    with other_bytes(town):
+        ran = receiver.run("import", str(bundle), *IMPORT[:2], "--no-verify")
+        assert ran.exit_code == 3
+        assert "is not that file" in ran.out
+        assert "is not the file that the sender had; ask the sender" in ran.out
+        for line in (ran.out + ran.err).splitlines():
+            assert not line.strip().removeprefix("next: ").startswith("comfydock")
+        looked = receiver.run("workflow", "resolve", "upscale", "-e", "studio")
+        assert (looked.exit_code, "next:" in looked.err) == (3, False)
+        assert "nobody says which pack has `AcmeText`" in looked.err
+
+
+def test_comfyui_is_called_what_it_is(bundle: Path, receiver: Machine, town: Town) -> None:
+    comfyui = town.repositories / "comfyanonymous/ComfyUI"
+    git(comfyui, "tag", "v0.3.74", "v0.3.75^{}")
+    git(comfyui, "tag", "-d", "v0.3.75")
+    try:
+        ran = receiver.ok("import", str(bundle), *IMPORT[:2], "--no-verify")
+    finally:
+        git(comfyui, "tag", "v0.3.75", "v0.3.74^{}")
+        git(comfyui, "tag", "-d", "v0.3.74")
+    assert "calls its ComfyUI v0.3.75, in fact it is v0.3.74" in ran.out + ran.err
+    assert "v0.3.74" in (receiver.place("studio") / ".cec/pyproject.toml").read_text()

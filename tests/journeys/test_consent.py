@@ -96,3 +96,21 @@ def test_a_no_changes_nothing(bundle: Path, receiver: Machine, town: Town) -> No
     assert exit_code(child) == 1
     assert requests_seen(town) == before
     assert not receiver.place("studio").exists()
+
+
+def test_a_host_of_a_saved_plan_is_told_before_it_is_asked(
+    bundle: Path, receiver: Machine, tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.txt"
+    receiver.ok("import", str(bundle), "--dry-run", "--save-plan", str(plan))
+    word, elsewhere = "download     tiny-vae.safetensors", "http://127.0.0.1:9/evil"
+    assert word in plan.read_text()
+    plan.write_text(plan.read_text().replace(word, f"{word} {elsewhere}"))
+    child = terminal(receiver, "import", str(bundle), "--plan", str(plan))
+    child.expect(r"Will contact: [^\r\n]*127\.0\.0\.1:9")
+    child.expect(r"Choice \[Y\]/c: ")
+    child.sendline("")
+    child.expect(r"tiny-vae\.safetensors \([^\r\n]*from 127\.0\.0\.1\)")
+    child.expect(r"Choice \[Y\]/e/c: ")
+    child.sendline("c")
+    assert exit_code(child) == 1

@@ -176,7 +176,7 @@ def test_ctrl_c_at_every_question(much: Desk, stop: int) -> None:
     shown += child.before
     child.sendintr()
     child.expect("error: `comfydock export` was interrupted")
-    child.expect("hint: the same command again goes on with what is left to do")
+    child.expect("hint: the same command asks again, and goes on with what was begun")
     assert exit_code(child) == 130
     assert much.left() == []
     new = much.messages()[: len(much.messages()) - len(before)]

@@ -41,7 +41,7 @@ from tests.journeys.town import MODELS as TOWN_MODELS
 from tests.journeys.town import Town, tensor_file
 
 VAE = "tiny-vae.safetensors"
-FAILED = r"Choice \[r\]/s/q: "
+FAILED, STILL = r"Choice \[r\]/s/q: ", r"Choice r/\[s\]/q: "
 ELSEWHERE = (
     "https://huggingface.co/town/models/resolve/refs/pr/3/upscale_models/tiny-2x.safetensors"
 )
@@ -229,7 +229,7 @@ def test_quitting_changes_nothing(bundle: Path, receiver: Machine) -> None:
 def test_a_failed_download_is_tried_again(bundle: Path, flaky: Flaky) -> None:
     child = terminal(flaky.machine, "import", str(bundle), "--models", "all")
     type_in(child, (*START, (PLAN, "")))
-    type_in(child, ((r"\[s\] Skip failed and continue", ""), (FAILED, "r"), (FAILED, "q")))
+    type_in(child, ((r"\[s\] Skip failed and continue", ""), (FAILED, "r"), (STILL, "q")))
     child.expect("import --resume studio")
     assert exit_code(child) == 1
     ran = flaky.machine.run("import", "--resume", "studio", "--on-failure", "quit")
@@ -282,6 +282,7 @@ def test_a_dry_run_asks_nobody_and_saves_its_plan(
         (("--substitute", STYLE, "--models", "all"), "`--substitute MODEL=LOCAL`"),
         (("--per-workflow", "a=b", "--models", "all"), "limits nothing"),
         (("--save-plan", "{plan}", "--models", "all"), "exists and is no plan"),
+        (("--save-plan", "{missing}/x"), "is no folder, so the plan cannot be saved there"),
     ],
 )
 def test_a_wrong_flag_is_named(

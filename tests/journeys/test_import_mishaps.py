@@ -30,7 +30,7 @@ def receiver(town: Town, tmp_path: Path) -> Machine:
 
 
 def test_two_imports_of_one_bundle_at_once(bundle: Path, town: Town, receiver: Machine) -> None:
-    """One wins the name; the other one says that it is taken, and finds all of it done later."""
+    """One wins the name; the other gets the next, or says who is busy; nothing comes twice."""
     words = receiver.command(("import", str(bundle), *AGREED))
     before = bodies(targets_asked(town))
     both = [
@@ -46,11 +46,13 @@ def test_two_imports_of_one_bundle_at_once(bundle: Path, town: Town, receiver: M
     ]
     told = [process.communicate(timeout=120) for process in both]
     assert not any("Traceback" in errors for _, errors in told)
-    answers = sorted((json.loads(out) for out, _ in told), key=lambda one: int(one["exit_code"]))
+    answers = [json.loads(out) for out, _ in told]
     asked = bodies(targets_asked(town))
-    (won, lost) = answers
-    assert (won["exit_code"], won["data"]["environment"]) == (0, "studio")
-    if lost["exit_code"]:
+    made = [one["data"]["environment"] for one in answers if one["exit_code"] == 0]
+    assert sorted(made) in (["studio"], ["studio", "studio-1"])
+    for lost in answers:
+        if lost["exit_code"] == 0:
+            continue
         (error,) = lost["errors"]
         assert (lost["exit_code"], error["code"]) == (1, "busy")
         assert "run the same command again" in error["hint"]
@@ -79,7 +81,7 @@ def test_ctrl_c_at_a_question(question: str, bundle: Path, receiver: Machine) ->
     child.expect(prompt)
     child.sendintr()
     child.expect("error: `comfydock import` was interrupted")
-    child.expect("hint: the same command again goes on with what is left to do")
+    child.expect("hint: the same command asks again, and goes on with what was begun")
     assert exit_code(child) == 130
     assert not receiver.place("studio").exists()
     assert list((receiver.home / "environments/.staging").iterdir()) == []

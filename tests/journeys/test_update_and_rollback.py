@@ -126,6 +126,51 @@ def test_a_development_node_that_was_worked_on_is_kept_aside(
     assert not (receiver.nodes / "my-dev/mine.py").exists()
 
 
+def test_packs_that_were_changed_by_hand_are_named_and_come_back(
+    receiver: Receiver, later: Path
+) -> None:
+    for name in ("acme-git", "acme-text"):
+        module = receiver.nodes / name / "__init__.py"
+        module.write_text(f"{module.read_text()}# mine\n")
+    (receiver.nodes / "acme-text/mine.txt").write_text("mine")
+    before = receiver.state()
+    planned = receiver.one.ok("update", "studio", str(later), "--dry-run", *AGREED[:-1])
+    for name in ("acme-git", "acme-text"):
+        assert f"node {name} was changed by hand" in planned.out
+    ran = receiver.one.ok("update", "studio", str(later), *AGREED).envelope["data"]
+    assert sorted(ran["nodes_edited"]) == ["acme-git", "acme-text"]
+    aside = {Path(path).name: Path(path) for path in ran["kept_aside"]}
+    (aside["my-dev"] / "later.txt").write_text("not what it was")
+    (receiver.nodes / "acme-text/later.txt").write_text("of the later version")
+    back = receiver.one.ok("rollback", "studio", "--yes", "--no-verify")
+    assert "node acme-text comes back as you changed it" in back.err + back.out
+    (receiver.nodes / "my-dev/later.txt").unlink()
+    assert receiver.state() == before
+    assert [path.name for path in receiver.one.home.rglob("later.txt") if "replaced" in path.parts]
+    assert "acme-text" in back.out.partition("kept at:")[2]
+
+
+def test_a_pack_of_another_version_stays_aside_and_is_pointed_to(
+    receiver: Receiver, later: Path
+) -> None:
+    first = receiver.head()
+    receiver.one.ok("node", "remove", "acme-text", "--yes")
+    receiver.one.ok("node", "add", "acme-text@1.1.0")
+    receiver.one.ok("node", "remove", "my-dev", "--yes")
+    receiver.one.ok("commit", "-m", "mine")
+    (receiver.nodes / "acme-text/mine.txt").write_text("mine")
+    mine = receiver.head()
+    receiver.one.ok("rollback", "studio", first, "--yes", "--no-verify")
+    assert not (receiver.nodes / "acme-text/mine.txt").exists()
+    receiver.one.ok("rollback", "studio", mine, "--yes", "--no-verify")
+    assert (receiver.nodes / "acme-text/mine.txt").exists()
+    (receiver.nodes / "acme-text/mine.txt").unlink()
+    back = receiver.one.ok("rollback", "studio", first, "--yes", "--json", "--no-verify")
+    assert not (receiver.nodes / "acme-text/mine.txt").exists()
+    kept = [Path(path) for path in back.envelope["data"]["kept_aside"]]
+    assert any((path / "mine.txt").exists() for path in kept)
+
+
 def test_code_needs_consent_and_a_no_changes_nothing(receiver: Receiver, later: Path) -> None:
     before = receiver.state()
     ran = receiver.one.run("update", "studio", str(later), "--yes", "--json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -27,6 +28,7 @@ from comfydock_cli.result import CommandResult, ErrorItem, error_result
 
 if TYPE_CHECKING:
     import argparse
+    from types import ModuleType
 
     from comfydock_cli.context import Context
 
@@ -107,15 +109,15 @@ def _performed(
         return error_result(name, error)
     except OSError as error:
         return _refused(name, error, environment)
-    except KeyboardInterrupt:
-        return _interrupted(name)
+    except KeyboardInterrupt as interrupt:
+        return _interrupted(name, interrupt)
 
 
 def _perform(
     invocation: Invocation, output: Output, environment: Mapping[str, str]
 ) -> CommandResult:
     name, summary, module_name, function, _ = invocation.command
-    module = import_module(module_name)
+    module = _loaded(module_name)
     parser = CommandParser(name, summary)
     getattr(module, f"{function}_arguments")(parser)
     if invocation.options.help:
@@ -128,6 +130,18 @@ def _perform(
         return action(arguments, context)
     finally:
         context.reporter.close()
+
+
+def _loaded(module_name: str) -> ModuleType:
+    """Load a command's module; all that makes stays to the end, so no garbage is looked for."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        return import_module(module_name)
+    finally:
+        gc.freeze()
+        if was_on:
+            gc.enable()
 
 
 def _context(options: GlobalOptions, output: Output, environment: Mapping[str, str]) -> Context:
@@ -161,11 +175,16 @@ def _refused(command: str, error: OSError, environment: Mapping[str, str]) -> Co
     return error_result(command, storage_error(default_root(environment), error))
 
 
-def _interrupted(command: str) -> CommandResult:
+def _interrupted(command: str, interrupt: KeyboardInterrupt) -> CommandResult:
+    from comfydock_cli.prompts import InterruptedQuestionError
+
+    hint = "the same command again goes on with what is left to do"
+    if isinstance(interrupt, InterruptedQuestionError):
+        hint = "the same command asks again, and goes on with what was begun"
     error = ErrorItem(
         code="interrupted",
         message=f"`comfydock {command}` was interrupted",
-        hint="the same command again goes on with what is left to do",
+        hint=hint,
         subject=command,
     )
     return CommandResult(command=command, status="error", exit_code=INTERRUPTED, errors=(error,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -79,7 +79,28 @@ def import_options(arguments: Namespace, context: Context) -> ImportOptions:
         verify=not arguments.no_verify,
         trust_code=arguments.trust_code,
         person=context.terminal.interactive and not context.options.yes,
+        answers=tuple(_answered(arguments)),
     )
+
+
+def _answered(arguments: Namespace) -> Iterator[str]:
+    if arguments.existing:
+        yield f"--existing {arguments.existing}"
+    if path := plan_file(arguments):
+        yield f"--save-plan {path}"
+
+
+def refuse_beside_resume(given: Iterable[str], command: str, name: str) -> None:
+    """Raise UsageError for the first of what was ``given`` beside ``--resume``, empty ones aside.
+
+    What goes on is what was agreed to.
+    """
+    for words in filter(None, given):
+        raise UsageError(
+            f"`{words}` has nothing to say beside `--resume`: what was agreed to goes on",
+            hint=f"comfydock {command} --resume {name}",
+            subject=words,
+        )
 
 
 def import_answers(arguments: Namespace) -> ImportAnswers:
@@ -92,8 +113,17 @@ def import_answers(arguments: Namespace) -> ImportAnswers:
 
 
 def plan_file(arguments: Namespace) -> Path | None:
-    """Return where the plan is saved, if anywhere."""
-    return user_path(arguments.save_plan) if arguments.save_plan else None
+    """Return where the plan is saved, if anywhere; UsageError where no folder is there for it."""
+    if not arguments.save_plan:
+        return None
+    path = user_path(arguments.save_plan)
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"`{path.parent}` is no folder, so the plan cannot be saved there",
+            hint="make it first, or choose another place for `--save-plan`",
+            subject=str(path),
+        )
+    return path
 
 
 def decision_lines(arguments: Namespace) -> Iterator[PlanLine]:

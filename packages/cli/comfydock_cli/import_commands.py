@@ -18,6 +18,7 @@ from comfydock_cli.import_arguments import (
     import_answers,
     import_options,
     plan_file,
+    refuse_beside_resume,
 )
 from comfydock_cli.import_plan_screens import plan_data, plan_lines
 from comfydock_cli.import_prompts import TerminalImport
@@ -63,6 +64,9 @@ def import_env(arguments: Namespace, context: Context) -> CommandResult:
         context.terminal.yes = True
     service = ImportService(context.workspace, TerminalImport(context, import_answers(arguments)))
     if arguments.resume:
+        _check_resume(arguments, context)
+        if arguments.dry_run:
+            return _planned(service.plan_to_resume(arguments.resume), arguments)
         return _finished(
             service.resume(arguments.resume, verify=not arguments.no_verify), arguments, context
         )
@@ -74,6 +78,16 @@ def import_env(arguments: Namespace, context: Context) -> CommandResult:
         return _planned(service.plan_import(bundle, arguments.name, options), arguments)
     result = service.import_bundle(bundle, arguments.name, options=options)
     return _finished(result, arguments, context)
+
+
+def _check_resume(arguments: Namespace, context: Context) -> None:
+    """Refuse what a resumed import would pass over: its plan was agreed to."""
+    given = (
+        "BUNDLE" if arguments.bundle else "",
+        f"--name {arguments.name}" if arguments.name else "",
+        *import_options(arguments, context).decisions,
+    )
+    refuse_beside_resume(given, "import", arguments.resume)
 
 
 def _planned(plan: ImportPlan, arguments: Namespace) -> CommandResult:

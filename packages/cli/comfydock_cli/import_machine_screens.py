@@ -5,8 +5,9 @@ from __future__ import annotations
 from comfydock_core.domain.acquisition import ImportPlan
 from comfydock_core.domain.preflight import DiskNeed, Preflight
 from comfydock_core.domain.requirements import wants_torch
-from comfydock_core.domain.untrusted import escape_text
+from comfydock_core.domain.untrusted import escape_part
 
+from comfydock_cli.import_screens import SHOWN, left_out
 from comfydock_cli.measures import size_text
 
 
@@ -20,7 +21,7 @@ def machine_lines(plan: ImportPlan) -> list[str]:
         ("Sender", found.sender),
         *(("Disk", _disk_text(need)) for need in found.disks),
     )
-    lines = [f"  {name}: {escape_text(text)}" for name, text in rows if text]
+    lines = [f"  {name}: {escape_part(text)}" for name, text in rows if text]
     return ["This machine:", *lines, ""] if lines else []
 
 
@@ -30,10 +31,11 @@ def _disk_text(need: DiskNeed) -> str:
     return f"{about}{size_text(need.certain + need.estimated)} in {need.place}"
 
 
-def problem_lines(found: Preflight) -> list[str]:
+def problem_lines(found: Preflight, most: int = SHOWN) -> list[str]:
     """Draw what will not work, each with what helps; what keeps all of it from going on first."""
     lines: list[str] = []
-    for problem in sorted(found.problems, key=lambda each: not each.blocking):
-        lines.append(f"{'✗' if problem.blocking else '⚠'} {escape_text(problem.sentence)}")
-        lines += [f"    {escape_text(problem.hint)}"] if problem.hint else []
+    for problem in sorted(found.problems, key=lambda each: not each.blocking)[:most]:
+        lines.append(f"{'✗' if problem.blocking else '⚠'} {escape_part(problem.sentence)}")
+        lines += [f"    {escape_part(problem.hint)}"] if problem.hint else []
+    lines += left_out(len(found.problems), most)
     return [*lines, ""] if lines else []

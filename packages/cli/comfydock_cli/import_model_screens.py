@@ -8,7 +8,7 @@ from comfydock_core.domain.acquisition import ModelAggregate
 from comfydock_core.domain.criticality import CRITICALITIES, MEANING, Criticality
 from comfydock_core.domain.import_summary import ImportSummary, LocalModels
 from comfydock_core.domain.models import ModelWithLocation
-from comfydock_core.domain.untrusted import escape_text
+from comfydock_core.domain.untrusted import escape_part
 from comfydock_core.importing.plan import likeness
 from comfydock_core.interaction import ImportModelContext
 from comfydock_core.resolution.substitutes import Substitute
@@ -87,9 +87,9 @@ def list_lines(aggregates: Iterable[ModelAggregate]) -> list[str]:
 
 def _listed(aggregate: ModelAggregate) -> tuple[str, str]:
     facts = [
-        escape_text(aggregate.model.filename),
+        escape_part(aggregate.model.filename),
         _size(aggregate),
-        escape_text(aggregate.model.category or "unknown folder"),
+        escape_part(aggregate.model.category or "unknown folder"),
     ]
     return (f"  • {' - '.join(facts)}", f"    Used by: {_users(aggregate.workflows)}")
 
@@ -99,7 +99,7 @@ def _size(aggregate: ModelAggregate) -> str:
 
 
 def _users(workflows: Iterable[str]) -> str:
-    return ", ".join(escape_text(f"{name}.json") for name in workflows)
+    return ", ".join(escape_part(f"{name}.json") for name in workflows)
 
 
 def model_lines(context: ImportModelContext, criticality: Criticality) -> list[str]:
@@ -108,11 +108,11 @@ def model_lines(context: ImportModelContext, criticality: Criticality) -> list[s
     source = next(iter(aggregate.sources), "")
     return [
         "",
-        f"📦 {escape_text(aggregate.model.filename)} ({_size(aggregate)})",
-        f"   Category: {escape_text(aggregate.model.category or 'unknown')}",
+        f"📦 {escape_part(aggregate.model.filename)} ({_size(aggregate)})",
+        f"   Category: {escape_part(aggregate.model.category or 'unknown')}",
         f"   Criticality: {criticality.upper()} - {MEANING[criticality]}",
         f"   Used by: {_users(aggregate.workflows)}",
-        f"   Source: {escape_text(source) if source else 'None (must provide or substitute)'}",
+        f"   Source: {escape_part(source) if source else 'None (must provide or substitute)'}",
         "",
     ]
 
@@ -121,8 +121,8 @@ def lookalike_lines(aggregate: ModelAggregate, here: ModelWithLocation) -> list[
     """Draw the question about a file that only looks like a model of the bundle."""
     return [
         "",
-        f"📦 {escape_text(aggregate.model.filename)} ({_size(aggregate)})",
-        f"   {escape_text(here.path)}: {likeness(aggregate)}",
+        f"📦 {escape_part(aggregate.model.filename)} ({_size(aggregate)})",
+        f"   {escape_part(here.path)}: {likeness(aggregate)}",
         "   Existing model with same hash found. Use existing or download?",
         "   [Y] Use existing  [a] Use all that look the same  [d] Download",
     ]
@@ -131,8 +131,8 @@ def lookalike_lines(aggregate: ModelAggregate, here: ModelWithLocation) -> list[
 def substitute_lines(offered: Sequence[Substitute]) -> list[str]:
     """Draw the files that could be taken instead, with the reasons."""
     lines = [
-        f"   [{number}] {escape_text(each.model.relative_path)} "
-        f"({size_text(each.model.size)}; {escape_text(each.reason)})"
+        f"   [{number}] {escape_part(each.model.relative_path)} "
+        f"({size_text(each.model.size)}; {escape_part(each.reason)})"
         for number, each in enumerate(offered, start=1)
     ]
     return [

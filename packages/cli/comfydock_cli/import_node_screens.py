@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from comfydock_core.domain.acquisition import CodeOrigin, ImportPlan, NodeAcquisitionDecision
 from comfydock_core.domain.known_packs import shadowed_pack
 from comfydock_core.domain.manifest import NodeInfo, NodeSource
-from comfydock_core.domain.untrusted import escape_text
+from comfydock_core.domain.untrusted import escape_part
 from comfydock_core.interaction import ImportNodeContext
 
-from comfydock_cli.import_screens import code_line
+from comfydock_cli.import_screens import SHOWN, capped, code_line
 from comfydock_cli.measures import counted, size_text
 
-_SHOWN = 20
 _TITLES: dict[NodeSource, str] = {
     "registry": "Registry nodes",
     "git": "Git nodes",
@@ -30,27 +29,36 @@ def node_lines(context: ImportNodeContext) -> list[str]:
         found = [node for node in context.all_nodes if node.source == source]
         if found:
             lines.append(f"{title} ({len(found)}):")
-            lines += [_line(node, context) for node in found[:_SHOWN]]
-            more = len(found) - _SHOWN
+            lines += [_line(node, context) for node in found[:SHOWN]]
+            more = len(found) - SHOWN
             lines += [f"  • ... ({more} more)", ""] if more > 0 else [""]
     return [*lines, _total(context), ""]
 
 
-def planned_node_lines(plan: ImportPlan) -> list[str]:
-    """Draw what becomes of each node: where its code comes from, and whether it is here."""
+def planned_node_lines(plan: ImportPlan, most: int = SHOWN) -> list[str]:
+    """Draw what becomes of each node: where its code comes from, and whether it is here.
+
+    Of more than ``most`` nodes those come first for which nobody vouches.
+    """
     installed, skipped = plan.nodes_for("install"), plan.nodes_for("skip")
     origins = {(origin.kind, origin.name): origin for origin in plan.code}
     lines = [f"  ⬇ Install: {counted(len(installed), 'node')}{_whence(plan, installed)}"]
+    rows: list[tuple[bool, str]] = []
     for decision in installed:
         node = decision.node
         unknown = CodeOrigin(kind=node.source, name=node.name, detail=decision.source)
-        line = code_line(origins.get((node.source, node.name), unknown))
+        origin = origins.get((node.source, node.name), unknown)
         facts = [*_cached(node, plan.preflight.cached), *_shadowed(node)]
-        lines.append(f"    {', '.join([line, *facts])}")
+        rows.append((origin.pinned, f"    {', '.join([code_line(origin), *facts])}"))
+    if len(rows) > most:
+        rows.sort(key=lambda row: row[0])
+    lines += capped([line for _, line in rows], most)
     if skipped:
-        names = ", ".join(escape_text(decision.node.name) for decision in skipped)
+        names = ", ".join(capped([escape_part(d.node.name) for d in skipped], most, ""))
         lines.append(f"  ⊗ Skip: {counted(len(skipped), 'node')} ({names})")
-        lines += [f"    ⚠ {d.node.name}: {escape_text(d.reason)}" for d in skipped if d.reason]
+        reasons = [d for d in skipped if d.reason]
+        shown = [f"    ⚠ {escape_part(d.node.name)}: {escape_part(d.reason)}" for d in reasons]
+        lines += capped(shown, most)
     return lines
 
 
@@ -79,7 +87,7 @@ def _total(context: ImportNodeContext) -> str:
 def _line(node: NodeInfo, context: ImportNodeContext) -> str:
     facts = [*_origin(node, context), *_cached(node, context.cached), *_warnings(node, context)]
     shown = node.repository if node.source == "git" else node.name
-    return f"  • {escape_text(shown)} ({escape_text(', '.join(facts))})"
+    return f"  • {escape_part(shown)} ({escape_part(', '.join(facts))})"
 
 
 def _origin(node: NodeInfo, context: ImportNodeContext) -> Iterable[str]:

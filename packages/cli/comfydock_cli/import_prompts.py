@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,8 +12,9 @@ from comfydock_core.domain.acquisition import ImportPlan, ModelAggregate, NodeAc
 from comfydock_core.domain.import_summary import ImportSummary, LocalModels
 from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.domain.plan_text import write_plan
-from comfydock_core.domain.untrusted import escape_text
+from comfydock_core.domain.untrusted import escape_part, escape_text
 from comfydock_core.errors import UsageError
+from comfydock_core.importing.plan import consent_needed
 from comfydock_core.interaction import (
     AfterFailures,
     ImportNodeContext,
@@ -29,7 +31,7 @@ from comfydock_cli.import_model_screens import (
     strategy_lines,
 )
 from comfydock_cli.import_node_screens import node_lines
-from comfydock_cli.import_plan_screens import plan_lines
+from comfydock_cli.import_plan_screens import consent_lines, plan_lines
 from comfydock_cli.import_screens import summary_lines
 from comfydock_cli.measures import counted, size_text
 from comfydock_cli.plan_editing import EditorError, edit_text, save_plan
@@ -65,6 +67,7 @@ class TerminalImport(InteractiveAcquisition):
         self._environment = context.environment
         self._answers = answers
         self._retried = False
+        self._failed_before = 0
         self._all_existing = False
 
     def confirm_summary(self, summary: ImportSummary) -> bool:
@@ -145,23 +148,51 @@ class TerminalImport(InteractiveAcquisition):
             self._show(list_lines(summary.aggregates.values()))
 
     def confirm_plan(self, plan: ImportPlan, revision: PlanRevision) -> ImportPlan | None:
-        """Show the plan with all code it brings; a yes executes it, as it was changed."""
-        offered = {"n": "Choose nodes"} if revision.has_nodes else {}
-        offered |= {"m": "Choose models"} if revision.has_models else {}
-        choices = {"Y": "Execute plan", "e": "Edit plan", **offered, "c": "Cancel"}
-        question = "  ".join(f"[{letter}] {meaning}" for letter, meaning in choices.items())
+        """Show the plan with all code it brings; a yes executes it, as it was changed.
+
+        A plan that cannot be executed here stays open, so that no answer is lost.
+        """
+        lines = plan_lines(plan)
         while True:
-            self._show(["", *plan_lines(plan), ""])
-            answer = self._terminal.choose([question], choices, default="Y", flag="--yes")
+            self._show(["", *lines, ""])
+            answer = self._ask_about_plan(plan, revision, lines)
             if answer == "c":
                 return None
             if answer == "y":
                 if self._answers.save_plan:
                     save_plan(plan, self._answers.save_plan)
                 return plan
+            if answer == "v":
+                lines = plan_lines(plan, sys.maxsize)
+                continue
             plan = self._revised(answer, plan, revision)
+            lines = plan_lines(plan)
+
+    def _ask_about_plan(
+        self, plan: ImportPlan, revision: PlanRevision, shown: Sequence[str]
+    ) -> str:
+        offered = {"n": "Choose nodes"} if revision.has_nodes else {}
+        offered |= {"m": "Choose models"} if revision.has_models else {}
+        offered |= {"v": "View all"} if shown != plan_lines(plan, sys.maxsize) else {}
+        # Without a person the service refuses what cannot be done.
+        stuck = plan.preflight.blocking if not self._terminal.yes else ()
+        first = {"r": "Look again"} if stuck else {"Y": "Execute plan"}
+        choices = {**first, "e": "Edit plan", **offered, "c": "Cancel"}
+        question = "  ".join(f"[{letter}] {meaning}" for letter, meaning in choices.items())
+        return self._terminal.choose(
+            [
+                *consent_lines(plan, shown),
+                *(f"✗ Cannot be executed here: {escape_part(each.sentence)}" for each in stuck),
+                question,
+            ],
+            choices,
+            default=next(iter(first)),
+            flag="--yes --trust-code" if consent_needed(plan) else "--yes",
+        )
 
     def _revised(self, answer: str, plan: ImportPlan, revision: PlanRevision) -> ImportPlan:
+        if answer == "r":
+            return revision.look_again()
         if answer == "n":
             return revision.choose_nodes()
         return revision.choose_models() if answer == "m" else self._edited(plan, revision)
@@ -185,7 +216,7 @@ class TerminalImport(InteractiveAcquisition):
     def after_failures(self, failed: Mapping[str, str]) -> AfterFailures:
         """Ask what becomes of failed downloads; nobody there goes on without them.
 
-        The flag's ``retry`` tries once more.
+        The flag's ``retry`` tries once more. To try again is proposed as long as it helps.
         """
         flag = self._answers.on_failure
         if flag == "retry" and self._retried:
@@ -193,6 +224,8 @@ class TerminalImport(InteractiveAcquisition):
         self._retried = True
         if flag or self._terminal.yes or not self._terminal.interactive:
             return flag or "skip"
+        helps = not self._failed_before or len(failed) < self._failed_before
+        self._failed_before = len(failed)
         self._show(["", f"⚠️  {counted(len(failed), 'download')} failed"])
         answer = self._terminal.choose(
             [
@@ -204,7 +237,7 @@ class TerminalImport(InteractiveAcquisition):
                 "",
             ],
             {"r": "retry", "s": "skip", "q": "quit"},
-            default="r",
+            default="r" if helps else "s",
             flag="--on-failure skip|retry|quit",
         )
         return _AFTER_FAILURES[answer]

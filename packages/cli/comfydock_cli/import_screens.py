@@ -12,14 +12,14 @@ from comfydock_core.domain.acquisition import (
 from comfydock_core.domain.bundle import BundleManifest
 from comfydock_core.domain.import_summary import ImportSummary
 from comfydock_core.domain.manifest import NodeSource
-from comfydock_core.domain.untrusted import escape_text
-from comfydock_core.importing.report import next_steps
+from comfydock_core.domain.untrusted import escape_part
+from comfydock_core.importing.report import next_steps, open_ends
 
 from comfydock_cli.measures import counted, size_text
 from comfydock_cli.result import ErrorItem
 
 _SHORT_SOURCES: dict[NodeSource, str] = {"development": "dev", "registry": "registry", "git": "git"}
-_WHAT_RUNS = {
+WHAT_RUNS = {
     "comfyui": "ComfyUI",
     "registry": "registry node",
     "git": "git node",
@@ -27,6 +27,8 @@ _WHAT_RUNS = {
     "python-source": "Python package built here",
     "pickle": "model file",
 }
+SHOWN = 20
+"""How much of a list is shown where it could be a stranger's flood."""
 
 
 def summary_lines(summary: ImportSummary) -> list[str]:
@@ -39,15 +41,15 @@ def summary_lines(summary: ImportSummary) -> list[str]:
     )
     total = len(manifest.nodes)
     when = f" (exported {export_time(bundle)})" if bundle.timestamp else ""
-    hosts = [*map(escape_text, summary.hosts), "the Python package index"]
+    hosts = [*capped([*map(escape_part, summary.hosts)], indent=""), "the Python package index"]
     renamed = summary.environment != summary.requested_name
     return [
         "📦 Import Summary:",
         "",
-        f"Source: {escape_text(bundle.environment_name + when)}",
+        f"Source: {escape_part(bundle.environment_name + when)}",
         f"ComfyUI: {manifest.comfyui_version}",
         f"Python: {manifest.python_version}",
-        f"Exported by: {escape_text(exporter(bundle))}",
+        f"Exported by: {escape_part(exporter(bundle))}",
         "",
         "Contents:",
         f"  • {counted(len(manifest.workflows), 'workflow')}",
@@ -62,10 +64,20 @@ def summary_lines(summary: ImportSummary) -> list[str]:
             else []
         ),
         f"Will contact: {', '.join(hosts)}",
-        *(f"⚠ {escape_text(warning)}" for warning in summary.warnings),
-        *dropped_lines(bundle, summary.dropped),
+        *capped([f"⚠ {escape_part(warning)}" for warning in summary.warnings]),
+        *capped(dropped_lines(bundle, summary.dropped), SHOWN + 1),
         "",
     ]
+
+
+def capped(lines: Sequence[str], most: int = SHOWN, indent: str = "    ") -> list[str]:
+    """Return the first ``most`` lines, and how many there are besides."""
+    return [*lines[:most], *left_out(len(lines), most, indent)]
+
+
+def left_out(count: int, most: int = SHOWN, indent: str = "    ") -> list[str]:
+    """Say how many of ``count`` things are beyond the first ``most``, if any."""
+    return [f"{indent}… and {count - most} more (--json has all)"] if count > most else []
 
 
 def exporter(bundle: BundleManifest) -> str:
@@ -82,8 +94,8 @@ def dropped_lines(bundle: BundleManifest, dropped: Sequence[str]) -> list[str]:
     """List what of another tool's bundle is not taken over as it is."""
     if not dropped:
         return []
-    title = f"⚠ Left out or changed of what {escape_text(exporter(bundle))} wrote:"
-    return [title, *(f"    • {escape_text(each)}" for each in dropped)]
+    title = f"⚠ Left out or changed of what {escape_part(exporter(bundle))} wrote:"
+    return [title, *(f"    • {escape_part(each)}" for each in dropped)]
 
 
 def sizes(aggregates: Iterable[ModelAggregate]) -> str:
@@ -103,8 +115,8 @@ def code_lines(
 def code_line(origin: CodeOrigin) -> str:
     """Draw where one piece of code comes from."""
     mark = "•" if origin.pinned else "⚠"
-    what = _WHAT_RUNS.get(origin.kind, origin.kind)
-    return f"{mark} {what} {escape_text(origin.name)}: {escape_text(origin.detail)}"
+    what = WHAT_RUNS.get(origin.kind, origin.kind)
+    return f"{mark} {what} {escape_part(origin.name)}: {escape_part(origin.detail)}"
 
 
 def result_lines(result: ImportResult, log: str) -> list[str]:
@@ -126,7 +138,7 @@ def result_lines(result: ImportResult, log: str) -> list[str]:
     ]
     if result.success:
         return [*lines, "Status: Ready to use", "", "Next steps:", *_numbered(next_steps(result))]
-    fixes = next_steps(result)
+    fixes = (*next_steps(result), *map(escape_part, open_ends(result)))
     lines += ["Status: NOT ready: something that is required is missing", ""]
     lines += ["Fix issues after import:", *(f"  {fix}" for fix in fixes), ""] if fixes else []
     return [*lines, "Review logs for details:", f"  {log}"]
@@ -152,14 +164,14 @@ def _numbered(steps: Sequence[str]) -> list[str]:
 
 def _workflow_lines(result: ImportResult) -> list[str]:
     of_all = [issue for issue in result.issues if not issue.workflow]
-    lines = [f"  ✗ {escape_text(issue.sentence)}" for issue in of_all]
+    lines = [f"  ✗ {escape_part(issue.sentence)}" for issue in of_all]
     unproved = any(issue.kind == "comfyui" for issue in of_all)
     for name in result.workflows:
         issues = [issue for issue in result.issues if issue.workflow == name]
-        shown = escape_text(f"{name}.json")
+        shown = escape_part(f"{name}.json")
         if issues:
             lines.append(f"  ⚠ {shown} ({counted(len(issues), 'issue')})")
-            lines += [f"      {escape_text(issue.sentence)}" for issue in issues]
+            lines += [f"      {escape_part(issue.sentence)}" for issue in issues]
         elif unproved:
             lines.append(f"  • {shown} (its files are here)")
         else:
@@ -180,14 +192,14 @@ def _node_result_lines(result: ImportResult) -> list[str]:
         lines += _unasked(result)
     if result.nodes_failed:
         lines += ["", "  Failed nodes:"]
-        lines += [f"    ✗ {name} ({escape_text(why)})" for name, why in result.nodes_failed]
+        lines += [f"    ✗ {name} ({escape_part(why)})" for name, why in result.nodes_failed]
     return lines
 
 
 def _unasked(result: ImportResult) -> list[str]:
     """Say why nodes were skipped that somebody may have wanted."""
     skipped = result.plan.nodes_for("skip") if result.plan else ()
-    return [f"    ⚠ {d.node.name}: {escape_text(d.reason)}" for d in skipped if d.reason]
+    return [f"    ⚠ {d.node.name}: {escape_part(d.reason)}" for d in skipped if d.reason]
 
 
 def _model_result_lines(result: ImportResult) -> list[str]:
@@ -207,5 +219,5 @@ def _model_result_lines(result: ImportResult) -> list[str]:
     )
     lines = [f"Models: {available}/{total} available"]
     lines += [f"  {glyph} {count} {what}" for glyph, count, what in rows if count]
-    lines += [f"  ✗ {escape_text(name)}: {escape_text(why)}" for name, why in result.models_failed]
+    lines += [f"  ✗ {escape_part(name)}: {escape_part(why)}" for name, why in result.models_failed]
     return lines

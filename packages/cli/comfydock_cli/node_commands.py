@@ -15,7 +15,9 @@ from comfydock_cli.result import CommandResult
 def add_node_arguments(parser: ArgumentParser) -> None:
     """What to add."""
     parser.add_argument(
-        "node", metavar="ID[@VERSION]|URL[@REF]|PATH", help="registry id, git address, or a folder"
+        "node",
+        metavar="ID[@VERSION]|URL[@REF]|PATH",
+        help="registry id (ID@VERSION#sha256=... takes that file alone), git address, or folder",
     )
     parser.add_argument(
         "--dev", action="store_true", help="PATH is a node under development; it is copied"

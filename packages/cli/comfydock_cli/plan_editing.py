@@ -51,7 +51,20 @@ def edit_text(text: str, environment: Mapping[str, str]) -> str:
                 hint="the plan is as it was",
                 subject=command[0],
             )
-        return _decoded(path.read_bytes(), path)
+        return _decoded(_saved(path, command[0]), path)
+
+
+def _saved(path: Path, editor: str) -> bytes:
+    """Read what the editor left, which may have taken the file away or put a folder there."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise EditorError(
+            f"the editor `{editor}` left no file behind",
+            cause=str(error.strerror or error),
+            hint="the plan is as it was",
+            subject=editor,
+        ) from error
 
 
 def _editor(environment: Mapping[str, str]) -> list[str]:

@@ -107,9 +107,13 @@ class BarReporter:
             self._move(event)
 
     def close(self) -> None:
-        """Take the bars away."""
+        """Take the bars away, also those that Ctrl-C kept from being drawn whole."""
         with self._lock:
-            self._bars.stop()
+            try:
+                self._bars.stop()
+            except IndexError:
+                # rich takes back what it has not put there yet when its start was cut short.
+                self._bars.console.show_cursor(True)
 
     def _move(self, event: Event) -> None:
         match event:

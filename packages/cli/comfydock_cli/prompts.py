@@ -13,11 +13,15 @@ _YES = ("y", "yes")
 _NO = ("n", "no")
 
 
+class InterruptedQuestionError(KeyboardInterrupt):
+    """Ctrl-C while a question waited: nothing was going on."""
+
+
 class Terminal:
     """Asks if a person is there; otherwise the default under ``--yes``, else AnswerNeededError.
 
     A ``flag`` is the option that answers the question, as a user types it. Ctrl-C while a question
-    waits is a KeyboardInterrupt, the end of the input an AnswerNeededError.
+    waits is an InterruptedQuestionError, the end of the input an AnswerNeededError.
     """
 
     def __init__(
@@ -94,14 +98,17 @@ class Terminal:
         return True
 
     def _answer(self, prompt: str, flag: str) -> str:
-        self._screen.write(prompt)
         try:
+            self._screen.write(prompt)
             line = self._stdin.readline()
         except UnicodeDecodeError:
             line = "\N{REPLACEMENT CHARACTER}\n"
+        except KeyboardInterrupt:
+            self._screen.write("\n")
+            raise InterruptedQuestionError from None
         if not line:
             self._screen.write("\n")
-            raise _unanswered((prompt,), flag)
+            raise _unanswered((prompt,), flag, "the input ended before a question was answered")
         return line.strip()
 
 
@@ -110,10 +117,14 @@ def _indent(lines: Sequence[str]) -> str:
     return last[: len(last) - len(last.lstrip())]
 
 
-def _unanswered(question_lines: Sequence[str], flag: str) -> AnswerNeededError:
+def _unanswered(
+    question_lines: Sequence[str],
+    flag: str,
+    sentence: str = "a question needs an answer and nobody is there to give it",
+) -> AnswerNeededError:
     question = next((line.strip() for line in question_lines if line.strip()), "")
     return AnswerNeededError(
-        "a question needs an answer and nobody is there to give it",
+        sentence,
         cause=question,
         hint=f"answer it with `{flag}`",
         subject=flag,

@@ -16,11 +16,13 @@ from comfydock_core.services.update_service import UpdateService
 from comfydock_core.workspace.environments import active_environment
 
 from comfydock_cli.context import Context
+from comfydock_cli.import_arguments import refuse_beside_resume
 from comfydock_cli.import_screens import result_errors
 from comfydock_cli.result import CommandResult
 from comfydock_cli.update_prompts import TerminalChange
 from comfydock_cli.update_screens import change_lines, changed_lines
 
+_DRY = "nothing was done: this was a dry run"
 STRATEGIES = ("all", "required", "flexible", "skip")
 
 
@@ -30,7 +32,7 @@ def update_env_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("bundle", nargs="?", default="", metavar="BUNDLE")
     parser.add_argument("--resume", default="", metavar="ENV", help="go on with a cut update")
     parser.add_argument(
-        "--models", choices=STRATEGIES, default="all", help="which missing models to download"
+        "--models", choices=STRATEGIES, help="which missing models to download, default: all"
     )
     parser.add_argument(
         "--workflows-conflict",
@@ -48,6 +50,9 @@ def update_env(arguments: Namespace, context: Context) -> CommandResult:
     """Look, plan as a difference, ask, execute, and say what is true."""
     service = UpdateService(context.workspace, TerminalChange(context))
     if arguments.resume:
+        _check_resume(arguments)
+        if arguments.dry_run:
+            return _planned(service.plan_to_resume(arguments.resume))
         return _told(
             service.resume(arguments.resume, verify=not arguments.no_verify), "update", context
         )
@@ -55,7 +60,7 @@ def update_env(arguments: Namespace, context: Context) -> CommandResult:
         raise UsageError("`comfydock update` needs `ENV BUNDLE`", hint="comfydock update --help")
     bundle = local_bundle(context.workspace, arguments.bundle)
     options = UpdateOptions(
-        models=arguments.models,
+        models=arguments.models or "all",
         workflows_conflict=arguments.workflows_conflict,
         trust_code=arguments.trust_code,
         person=context.terminal.interactive and not context.options.yes,
@@ -64,6 +69,17 @@ def update_env(arguments: Namespace, context: Context) -> CommandResult:
     if arguments.dry_run:
         return _planned(service.plan_update(arguments.environment, bundle, options))
     return _told(service.update(arguments.environment, bundle, options), "update", context)
+
+
+def _check_resume(arguments: Namespace) -> None:
+    """Refuse what a resumed update would pass over: its plan was agreed to."""
+    conflict = arguments.workflows_conflict
+    given = (
+        arguments.environment,
+        f"--models {arguments.models}" if arguments.models else "",
+        f"--workflows-conflict {conflict}" if conflict else "",
+    )
+    refuse_beside_resume(given, "update", arguments.resume)
 
 
 def roll_back_env_arguments(parser: ArgumentParser) -> None:
@@ -84,6 +100,8 @@ def roll_back_env(arguments: Namespace, context: Context) -> CommandResult:
     service = RollbackService(workspace, TerminalChange(context))
     cut_short = interrupted_change(environment)
     if cut_short and not arguments.commit:
+        if arguments.dry_run:
+            return _would_be_undone(cut_short)
         undone = undo_interrupted(workspace, environment.name)
         return CommandResult(
             command="rollback",
@@ -97,12 +115,22 @@ def roll_back_env(arguments: Namespace, context: Context) -> CommandResult:
     return _told(outcome, "rollback", context)
 
 
+def _would_be_undone(plan: UpdatePlan) -> CommandResult:
+    return CommandResult(
+        command="rollback",
+        data={"dry_run": True, "environment": plan.environment, "undone": plan.kind},
+        text=f"The interrupted {plan.kind} of {plan.environment} would be undone: "
+        "everything becomes as it was before",
+        notes=(_DRY,),
+    )
+
+
 def _planned(plan: UpdatePlan) -> CommandResult:
     return CommandResult(
         command=plan.kind,
         data={"dry_run": True, **change_data(plan)},
         text="\n".join(change_lines(plan)),
-        notes=("nothing was done: this was a dry run",),
+        notes=(_DRY,),
     )
 
 
@@ -118,6 +146,8 @@ def change_data(plan: UpdatePlan) -> dict[str, object]:
         "nodes_installed": [decision.node.name for decision in acquisition.nodes_for("install")],
         "nodes_removed": list(plan.nodes_removed),
         "nodes_kept": list(plan.nodes_kept),
+        "nodes_edited": list(plan.nodes_edited),
+        "nodes_returning": list(plan.nodes_returning),
         "models": [
             {"filename": d.model.filename, "action": d.action, "url": d.source_url}
             for d in acquisition.models

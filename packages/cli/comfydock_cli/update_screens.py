@@ -8,7 +8,7 @@ from comfydock_core.domain.environment_difference import EnvironmentDifference, 
 from comfydock_core.domain.manifest import ManifestModel
 from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.domain.update import UpdatePlan, UpdateResult, WorkflowStep
-from comfydock_core.importing.report import next_steps
+from comfydock_core.importing.report import next_steps, open_ends
 
 from comfydock_cli.import_screens import code_lines
 from comfydock_cli.measures import counted, size_text
@@ -27,6 +27,7 @@ def change_lines(plan: UpdatePlan) -> list[str]:
         *_again_lines(plan),
         *_workflow_lines(plan.workflows),
         *(f"  = node {escape_text(name)} stays as you have it" for name in plan.nodes_kept),
+        *_edited_lines(plan),
         *_model_lines(plan),
         *(["", *code_lines(code)[:-1]] if code else []),
         *(["", "What is not committed yet is committed first."] if plan.uncommitted else []),
@@ -78,6 +79,18 @@ def _workflow_lines(steps: Iterable[WorkflowStep]) -> list[str]:
     return [f"  {escape_text(row)}" for row in rows]
 
 
+def _edited_lines(plan: UpdatePlan) -> list[str]:
+    """Name the packs that a user changed: those that give way, and those that come back."""
+    back = "; a rollback brings your version back" if plan.kind == "update" else ""
+    return [
+        *(
+            f"  ⚠ node {escape_text(name)} was changed by hand and is put aside{back}"
+            for name in plan.nodes_edited
+        ),
+        *(f"  ~ node {escape_text(n)} comes back as you changed it" for n in plan.nodes_returning),
+    ]
+
+
 def _model_lines(plan: UpdatePlan) -> list[str]:
     downloads = plan.acquisition.models_for("download")
     if not downloads:
@@ -107,5 +120,5 @@ def changed_lines(outcome: UpdateResult, log: str) -> list[str]:
         lines += [f"  {escape_text(path)}" for path in outcome.kept_aside]
     if result.success:
         return lines
-    fixes = [f"  {step}" for step in next_steps(result)]
+    fixes = [f"  {fix}" for fix in (*next_steps(result), *map(escape_text, open_ends(result)))]
     return [*lines, "", "Something that is required is missing:", *fixes, f"Log: {log}"]

@@ -9,10 +9,12 @@ from typing import Any
 from comfydock_core.domain.criticality import CRITICALITIES, MEANING
 from comfydock_core.domain.untrusted import escape_text
 from comfydock_core.interaction import ModelResolutionStrategy
+from comfydock_core.resolution.nodes import NodeResolution
 from comfydock_core.resolution.workflow_analysis import AnalysedModel, AnalysedWorkflow
 from comfydock_core.services.resolve_service import ResolveService
 from comfydock_core.storage.user_paths import user_path
 from comfydock_core.workspace import environments, workflows
+from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.workflow_intake import add_workflow
 
 from comfydock_cli.context import Context
@@ -88,7 +90,7 @@ def add_workflow_file(arguments: Namespace, context: Context) -> CommandResult:
         command="workflow add",
         data={"name": name, "path": str(environment.workflows_path / f"{name}.json")},
         text=f"✓ Added workflow {escape_text(name)}",
-        next_command=f"comfydock -e {environment.name} workflow resolve {quote(name)}",
+        next_command=f"comfydock -e {quote(environment.name)} workflow resolve {quote(name)}",
     )
 
 
@@ -117,7 +119,8 @@ def show_workflow(arguments: Namespace, context: Context) -> CommandResult:
         command="workflow show",
         data=_row(found),
         text="\n".join(lines),
-        next_command=_next(environment.name, found) if found.issues() else "",
+        notes=_open_ends(environment, found),
+        next_command=_next(environment, found) if found.issues() else "",
     )
 
 
@@ -168,7 +171,8 @@ def resolve_workflow(arguments: Namespace, context: Context) -> CommandResult:
         errors=tuple(
             ErrorItem(code="unresolved", message=i.sentence, subject=i.subject) for i in issues
         ),
-        next_command=_next(environment.name, found),
+        notes=_open_ends(environment, found),
+        next_command=_next(environment, found, fetched=context.options.yes),
     )
 
 
@@ -193,17 +197,49 @@ def _model_line(model: AnalysedModel) -> str:
     )
 
 
-def _next(environment: str, workflow: AnalysedWorkflow) -> str:
-    missing = [node for node in workflow.nodes if node.state in ("missing", "ambiguous")]
-    if missing:
-        pack = quote(escape_text(missing[0].pack)) if missing[0].pack else "ID"
-        return f"comfydock -e {environment} node add {pack}"
-    absent = [model for model in workflow.models if model.entry.status != "resolved"]
-    if absent:
-        words = (escape_text(workflow.name), escape_text(absent[0].entry.filename))
-        named = " ".join(map(quote, words))
-        return f"comfydock -e {environment} workflow model {named} --criticality optional"
-    return f'comfydock -e {environment} commit -m "..."'
+def _next(environment: Environment, workflow: AnalysedWorkflow, *, fetched: bool = False) -> str:
+    """Return a command that really brings the workflow on; empty where none does.
+
+    ``fetched`` tells that what has an address was asked for just now.
+    """
+    start = f"comfydock -e {quote(environment.name)}"
+    missing = _missing(workflow)
+    if pack := next((node.pack for node in missing if node.pack), ""):
+        return f"{start} node add {quote(escape_text(pack))}"
+    wanted = [m for m in workflow.models if m.entry.status != "resolved" and _counts(m)]
+    if not fetched and any(_has_address(environment, model) for model in wanted):
+        return f"{start} workflow resolve {quote(escape_text(workflow.name))} --yes"
+    blocked = missing or any(model.entry.criticality == "required" for model in wanted)
+    return "" if blocked else f'{start} commit -m "..."'
+
+
+def _missing(workflow: AnalysedWorkflow) -> list[NodeResolution]:
+    return [node for node in workflow.nodes if node.state in ("missing", "ambiguous")]
+
+
+def _counts(model: AnalysedModel) -> bool:
+    return model.entry.criticality != "optional"
+
+
+def _has_address(environment: Environment, model: AnalysedModel) -> bool:
+    content = environment.manifest().models.get(model.entry.hash)
+    return bool(model.entry.sources or (content and content.sources))
+
+
+def _open_ends(environment: Environment, workflow: AnalysedWorkflow) -> tuple[str, ...]:
+    """Say in a sentence each what no command here can mend."""
+    classes = [escape_text(node.node_type) for node in _missing(workflow) if not node.pack]
+    models = [
+        escape_text(model.entry.filename)
+        for model in workflow.models
+        if model.resolutions[0].state == "missing"
+        and model.entry.criticality == "required"
+        and not _has_address(environment, model)
+    ]
+    return (
+        *(f"nobody says which pack has `{name}`: ask the workflow's author" for name in classes),
+        *(f"`{name}` has no known address: ask who made the workflow" for name in models),
+    )
 
 
 def set_workflow_model_arguments(parser: ArgumentParser) -> None:
@@ -227,5 +263,5 @@ def set_workflow_model(arguments: Namespace, context: Context) -> CommandResult:
         data={"workflow": name, "file": arguments.file, "criticality": arguments.criticality},
         text=f"✓ {arguments.file} is {arguments.criticality} in {name}: "
         f"{MEANING[arguments.criticality]}",
-        next_command=f'comfydock -e {environment.name} commit -m "..."',
+        next_command=f'comfydock -e {quote(environment.name)} commit -m "..."',
     )

@@ -114,3 +114,17 @@ def test_environment_names_that_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match="is no name for an environment") as caught:
         names.checked_environment_name(name)
     assert caught.value.sentence.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("CON", "it has a part that Windows reserves for a device; use another one"),
+        ("x" * 300, "use at most 63 characters"),
+        ("a b", "use letters, digits, `-`, `_` and `.`, beginning with a letter or digit"),
+    ],
+)
+def test_a_refused_name_gets_the_rule_that_it_breaks(name: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        names.checked_environment_name(name)
+    assert caught.value.hint == hint

@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from comfydock_core.domain.untrusted import escape_lines, escape_text, redact_secrets
+from comfydock_core.domain.untrusted import escape_lines, escape_part, escape_text, redact_secrets
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,7 @@ from comfydock_core.domain.untrusted import escape_lines, escape_text, redact_se
         ("\u2028\u2029", "\\u2028\\u2029"),
         ("\udc80\ud800", "\\udc80\\ud800"),
         ("\U000e0041", "\\U000e0041"),
+        ("a\u2800\u3164\u115f", "a\\u2800\\u3164\\u115f"),
         ("C:\\x1b", "C:\\x1b"),
         ("", ""),
     ],
@@ -27,6 +28,21 @@ def test_hidden_characters_become_visible(given: str, expected: str) -> None:
     assert escape_text(given) == expected
     assert escape_text(expected) == expected
     expected.encode()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("my  own model", "my  own model"),
+        ("a   b", "a\\x20\\x20\\x20b"),
+        ("a \u3000\xa0b\x1b", "a\\x20\\u3000\\xa0b\\x1b"),
+        (" ", "\\x20"),
+        ("", ""),
+    ],
+)
+def test_a_part_of_a_line_makes_no_gap(given: str, expected: str) -> None:
+    assert escape_part(given) == expected
+    assert escape_part(expected) == expected
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,8 @@ def test_every_plan_can_be_written_and_followed(models: str, refused: frozenset[
             "line 4: `one.sft` was decided before",
             "one line",
         ),
-        ("install-node reg\n", "", "the plan says nothing of `reg`", "a line for each"),
-        ("skip vae/two.sft\n", "", "says nothing of `vae/two.sft`", "skip NAME"),
+        ("install-node reg\n", "", "the plan says nothing of `reg`", "`skip-node NAME` for a node"),
+        ("skip vae/two.sft\n", "", "says nothing of `vae/two.sft`", "`skip NAME` for a model"),
         (
             "download one",
             'substitute one.sft "a b.sft" in u\n#',

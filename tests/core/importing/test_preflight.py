@@ -155,11 +155,28 @@ def test_only_what_is_certain_refuses(certain: int, estimated: int, blocking: bo
     assert all("`/models` has 10.0 GB left" in problem.sentence for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("certain", "free", "says", "fewer"),
+    [
+        (24 << 10, 12 << 20, "needs 24.0 KB and 16.0 MB to spare, `/m` has 12.0 MB left", False),
+        (GB, 512 << 20, "needs 1.0 GB and 16.0 MB to spare, `/m` has 512.0 MB left", True),
+    ],
+)
+def test_a_refusal_says_how_much_is_needed_and_what_can_help(
+    certain: int, free: int, says: str, fewer: bool
+) -> None:
+    (problem,) = disk_problems([DiskNeed(place="/m", certain=certain, estimated=0, free=free)])
+    assert says in problem.sentence
+    assert ("--models required" in problem.hint) is fewer
+
+
 def test_hosts_that_could_not_be_asked_are_named_once() -> None:
     (problem,) = unreachable_problem(["a.org", "b.org", "a.org"])
     assert problem.sentence.startswith("`a.org`, `b.org` could not be asked")
     assert not problem.blocking
     assert unreachable_problem([]) == ()
+    (many,) = unreachable_problem([f"h{n}" for n in range(900)])
+    assert "`h5` and 894 more could not" in many.sentence
 
 
 def test_bytes_are_counted_once_and_less_what_has_arrived() -> None:

@@ -10,7 +10,7 @@ from comfydock_core.domain.import_summary import LocalModels
 from comfydock_core.domain.manifest import ManifestWorkflow, NodeInfo
 from comfydock_core.domain.preflight import Preflight, PreflightProblem
 from comfydock_core.importing.plan import PlanChoices, make_plan
-from comfydock_core.importing.report import Outcomes, make_result, next_steps
+from comfydock_core.importing.report import Outcomes, make_result, next_steps, open_ends
 
 from tests.core.importing.summaries import aggregate, local_file, manifest, summary
 
@@ -143,3 +143,35 @@ def test_what_stayed_with_the_sender_is_added_afterwards(repository: str, step: 
     told = replace(summary({"mine": mine}), absent=frozenset({mine.name}))
     result = make_result(make_plan(told, LocalModels(), PlanChoices()), Outcomes(), ())
     assert next_steps(replace(result, success=False)) == (step,)
+
+
+def test_models_that_went_away_meanwhile_are_not_counted() -> None:
+    result = make_result(plan(), Outcomes(), (), {"1" * 16, "4" * 16})
+    assert (result.models_downloaded, result.downloaded_size) == (1, 10)
+    assert (result.models_found_local, result.local_size) == (0, 0)
+    assert {name for name, _ in result.models_failed} == {"fetched.sft", "here.sft"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "steps", "said"),
+    [
+        ("node", "`x` is not that file", [], "`reg`: what the registry has as 1"),
+        ("node", "no network", ["node add reg@1", "workflow resolve x"], ""),
+        ("model", "`x` is not that file", ["workflow resolve x"], "`reg`: what the registry"),
+        ("file", "no network", ["node add reg@1"], "workflow `x`: ask the sender"),
+    ],
+)
+def test_no_next_step_leads_nowhere(
+    kind: IssueKind, reason: str, steps: list[str], said: str
+) -> None:
+    failed = Outcomes(failed_nodes=(("reg", reason),))
+    result = make_result(plan(), failed, (replace(issue("x", True), kind=kind),))
+    assert next_steps(result) == tuple(f"comfydock -e studio {step}" for step in steps)
+    assert [line.startswith(said) for line in open_ends(result)] == [True] * bool(said)
+
+
+def test_an_environments_name_is_quoted() -> None:
+    odd = replace(plan(), environment="x; touch pwn #")
+    for outcomes in (Outcomes(), Outcomes(failed_nodes=(("reg", "gone"),))):
+        for step in next_steps(make_result(odd, outcomes, ())):
+            assert "x; touch pwn #" in shlex.split(step)

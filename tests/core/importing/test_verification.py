@@ -10,12 +10,13 @@ from comfydock_core.domain.import_summary import LocalModels
 from comfydock_core.domain.manifest import ManifestWorkflow, NodeInfo
 from comfydock_core.domain.proof import Proof
 from comfydock_core.importing.plan import PlanChoices, make_plan
-from comfydock_core.importing.verification import find_issues
+from comfydock_core.importing.verification import absent_models, find_issues
 
 from tests.core.domain.workflow_samples import node, ui
-from tests.core.importing.summaries import manifest, summary
+from tests.core.importing.summaries import aggregate, local_file, manifest, summary
 from tests.core.workspace.workspaces import SMALL, environment_in, workspace_at
 
+URL = "https://h.org/fetched.sft"
 PACK = "NODE_CLASS_MAPPINGS = {'Mixer': object}"
 NODES = {"mixing": NodeInfo(name="mixing", source="development", version="dev")}
 FAILED = FailedPack(pack="mixing", reason="ImportError: no")
@@ -51,3 +52,37 @@ def test_what_a_start_of_comfyui_showed_is_added_to_what_the_files_say(
     found = [issue.sentence for issue in issues]
     assert found[:1] == ["the workflow's file is not in the bundle"]
     assert found[1:] == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "absent"),
+    [
+        ({"loras/here.sft": 7, "loras/fetched.sft": 9}, set()),
+        ({"loras/here.sft": 7}, {"b" * 16}),
+        ({"loras/here.sft": 6, "loras/fetched.sft": 9}, {"a" * 16}),
+        ({"loras/fetched.sft": 8}, {"a" * 16, "b" * 16}),
+    ],
+)
+def test_models_are_looked_for_where_the_plan_has_them(
+    tmp_path: Path, files: dict[str, int], absent: set[str]
+) -> None:
+    workspace = workspace_at(tmp_path)
+    folder = workspace.download_directory
+    for name, size in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x" * size)
+    wanted = {
+        "a" * 16: aggregate(key="a" * 16, filename="here.sft", size=7),
+        "b" * 16: aggregate(
+            key="b" * 16,
+            filename="fetched.sft",
+            size=9,
+            sources=(URL,),
+            content="loras/fetched.sft",
+        ),
+        "c" * 16: aggregate(key="c" * 16, filename="nowhere.sft", size=9),
+    }
+    here = replace(local_file("loras/here.sft"), path=str(folder / "loras/here.sft"), size=7)
+    local = LocalModels(verified={"a" * 16: here})
+    plan = make_plan(summary(aggregates=wanted), local, PlanChoices())
+    assert absent_models(workspace, plan) == absent

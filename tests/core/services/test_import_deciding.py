@@ -21,6 +21,7 @@ from comfydock_core.domain.import_summary import ImportSummary, LocalModels
 from comfydock_core.domain.manifest import ManifestWorkflowModel, NodeInfo
 from comfydock_core.domain.models import ModelWithLocation
 from comfydock_core.domain.plan_text import PlanTextError, parse_plan, write_plan
+from comfydock_core.domain.preflight import Preflight
 from comfydock_core.errors import AnswerNeededError, CancelledError
 from comfydock_core.interaction import (
     ImportModelAcquisitionStrategy,
@@ -30,7 +31,7 @@ from comfydock_core.interaction import (
     PlanRevision,
     Unattended,
 )
-from comfydock_core.services.import_deciding import ImportDeciding
+from comfydock_core.services.import_deciding import ImportDeciding, with_typed_hosts
 from comfydock_core.services.import_service import ImportOptions
 from comfydock_core.workspace.workspace import Workspace
 
@@ -333,3 +334,42 @@ def test_a_changed_plan_is_held_to_the_same_rules(
     else:
         fetched = changed.agreed_plan().models_for("download")
         assert len(fetched) == ("big" in old)
+
+
+@pytest.mark.parametrize(
+    ("options", "hosts"),
+    [
+        ({}, ("h.org",)),
+        ({"lines": parse_plan("download big.sft https://me@typed.example:8/b").lines},
+         ("h.org", "typed.example:8")),
+        ({"plan_text": "download big.sft http://127.0.0.1:9/evil\ndownload style.sft https://h.org/y"},
+         ("h.org", "127.0.0.1:9")),
+        ({"plan_text": "download big.sft http://[/x\nsubstitute style.sft a://b/c"}, ("h.org",)),
+    ],
+)  # fmt: skip
+def test_hosts_that_the_user_names_are_told_as_well(
+    options: dict[str, Any], hosts: tuple[str, ...]
+) -> None:
+    told = replace(SUMMARY, hosts=("h.org",))
+    assert with_typed_hosts(told, ImportOptions(**options)).hosts == hosts
+
+
+def test_a_second_look_keeps_the_answers(workspace: Workspace) -> None:
+    class Again(Scripted):
+        def confirm_plan(self, plan: ImportPlan, revision: PlanRevision) -> ImportPlan | None:
+            chosen = super().confirm_plan(plan, revision)
+            again = revision.look_again()
+            assert chosen == again
+            return again
+
+    person = Again(nodes={"other": "skip"}, models="skip")
+    looked: list[ImportPlan] = []
+
+    def look(plan: ImportPlan) -> Preflight:
+        looked.append(plan)
+        return Preflight()
+
+    plan = ImportDeciding(workspace, person, ImportOptions(), SUMMARY, None, look).agreed_plan()
+    assert [d.node.name for d in plan.nodes_for("skip")] == ["other"]
+    assert not plan.models_for("download")
+    assert len(looked) == 4

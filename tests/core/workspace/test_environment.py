@@ -3,10 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from comfydock_core.domain.import_summary import LocalModels
 from comfydock_core.errors import GitError, NotReadyError
+from comfydock_core.importing.plan import PlanChoices, make_plan
 from comfydock_core.workspace.environment import Environment, History
 from comfydock_core.workspace.journal import Journal
 
+from tests.core.importing.summaries import summary
 from tests.core.workspace.workspaces import SMALL, environment_in, workspace_at
 
 
@@ -79,7 +82,11 @@ def test_no_commit_has_no_time(history: History) -> None:
     ("journal", "hint"),
     [
         (None, ""),
-        (Journal(work="import"), "comfydock import --resume studio"),
+        (
+            Journal(work="import", plan=make_plan(summary(), LocalModels(), PlanChoices())),
+            "comfydock import --resume studio",
+        ),
+        (Journal(work="import"), "comfydock delete studio"),
         (Journal(work="create"), "comfydock delete studio"),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from comfydock_core.workspace.journal import Journal, close_journal, journal_of,
 
 from tests.core.importing.summaries import KEY, aggregate, local_file, summary
 
+OTHER = "c" * 16
 NODES = {"n": NodeInfo(name="n", source="registry", version="1", torch_requirements=("torch",))}
 PLAN = make_plan(
-    summary(nodes=NODES, aggregates={KEY: aggregate(), "x": aggregate(key="x", content="")}),
+    summary(nodes=NODES, aggregates={KEY: aggregate(), OTHER: aggregate(key=OTHER, content="")}),
     LocalModels(probable={KEY: local_file("loras/a.sft")}),
     PlanChoices(skip_nodes=True),
 )
@@ -30,8 +32,38 @@ WHOLE = Journal(
 
 @pytest.mark.parametrize("journal", [Journal(work="create"), WHOLE, WHOLE.with_done("node:n")])
 def test_what_is_written_is_read_back(tmp_path: Path, journal: Journal) -> None:
-    write_journal(tmp_path, journal)
-    assert journal_of(tmp_path) == journal
+    write_journal(tmp_path / "studio", journal)
+    assert journal_of(tmp_path / "studio") == journal
+
+
+def test_only_its_owner_reads_and_writes_it(tmp_path: Path) -> None:
+    write_journal(tmp_path, WHOLE)
+    assert (tmp_path / "import.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "journal",
+    [
+        replace(WHOLE, plan=replace(PLAN, environment="x; touch pwn #")),
+        replace(WHOLE, plan=replace(PLAN, environment="other")),
+        replace(WHOLE, failed_models={"d" * 16: "404"}),
+        Journal(work="update", before="--exec=x"),
+    ],
+)
+def test_what_comfydock_would_not_write_is_not_gone_by(tmp_path: Path, journal: Journal) -> None:
+    write_journal(tmp_path / "studio", journal)
+    with pytest.raises(StorageError, match=r"import\.json` is not what comfydock wrote") as caught:
+        journal_of(tmp_path / "studio")
+    assert caught.value.hint == "comfydock delete studio"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
+def test_a_pipe_or_a_folder_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    for name, make in (("pipe", os.mkfifo), ("folder", os.mkdir)):
+        (tmp_path / name).mkdir()
+        make(tmp_path / name / "import.json")
+        with pytest.raises(StorageError, match="cannot be read"):
+            journal_of(tmp_path / name)
 
 
 def test_steps_are_added_in_their_order() -> None:

@@ -12,7 +12,6 @@ from comfydock_core.workspace.nodes import group_name
 from comfydock_core.workspace.python_packages import (
     install,
     install_torch,
-    prepare_venv,
     resolve,
     resolve_pinned,
 )
@@ -144,7 +143,6 @@ def test_a_bundles_version_that_this_machine_cannot_have_is_refused(tmp_path: Pa
 def test_what_a_lock_no_longer_holds_is_removed(tmp_path: Path) -> None:
     workspace = workspace_at(tmp_path)
     environment = environment_in(workspace)
-    prepare_venv(workspace, environment, "3.11")
     for requirement, expected in (("alpha", {"alpha", "beta"}), ("beta", {"beta"})):
         manifest = asking(requirement)
         lock = resolve(workspace, environment, manifest)
@@ -160,7 +158,6 @@ def test_what_torch_requires_stays_when_no_lock_asks_for_it(tmp_path: Path, whee
     make_wheel(wheels, "delta", "1.0")
     workspace = workspace_at(tmp_path, COMFYDOCK_TORCH_WHEELS=str(wheels))
     environment = environment_in(workspace)
-    prepare_venv(workspace, environment, "3.11")
     for requirements, expected in (
         (("torch", "gam-ma", "alpha"), {"alpha", "beta", "gam-ma", "delta"}),
         (("torch",), {"torch", "gam-ma", "delta"}),

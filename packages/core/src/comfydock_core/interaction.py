@@ -146,6 +146,9 @@ class PlanRevision(Protocol):
     def from_text(self, text: str) -> ImportPlan:
         """Follow a changed plan text; UsageError says what is wrong with it."""
 
+    def look_again(self) -> ImportPlan:
+        """Hold the plan against this machine and its hosts once more; its decisions stay."""
+
     def choose_nodes(self) -> ImportPlan:
         """Ask which nodes are installed; what was decided about models stays."""
 

@@ -83,10 +83,18 @@ def checked_environment_name(name: str) -> str:
     if not is_environment_name(name):
         raise UsageError(
             f"`{ascii(name)[1:-1]}` is no name for an environment",
-            hint="use letters, digits, `-`, `_` and `.`, beginning with a letter or digit",
+            hint=_name_hint(name),
             subject=name,
         )
     return name
+
+
+def _name_hint(name: str) -> str:
+    if len(name) > MAX_ENVIRONMENT_NAME:
+        return f"use at most {MAX_ENVIRONMENT_NAME} characters"
+    if ENVIRONMENT_NAME.fullmatch(name):
+        return f"it {broken_rule(name)}; use another one"
+    return "use letters, digits, `-`, `_` and `.`, beginning with a letter or digit"
 
 
 def checked_python_version(version: str) -> str:

@@ -237,5 +237,6 @@ def missing(names: Iterable[str]) -> PlanTextError:
     """Say which nodes and models a plan leaves undecided."""
     listed = ", ".join(f"`{name}`" for name in names)
     return PlanTextError(
-        f"the plan says nothing of {listed}", hint="expected a line for each, such as `skip NAME`"
+        f"the plan says nothing of {listed}",
+        hint="expected a line for each: `skip NAME` for a model, `skip-node NAME` for a node",
     )

@@ -7,6 +7,9 @@ import unicodedata
 
 # Control, format (bidi, zero width), surrogate, line separator, paragraph separator.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# Letters and symbols that are drawn as nothing: fillers of Hangul, the empty Braille pattern.
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_MANY_BLANKS = re.compile(r"\s{3,}|^\s+$")
 _MASK = "***"
 
 # `git@` is how ssh addresses name their service account; it opens nothing.
@@ -24,7 +27,8 @@ def escape_text(text: str) -> str:
     """Return ``text`` as one harmless line: every hidden character as ``\\x1b`` or ``\\u202e``.
 
     Hidden are the C0 and C1 controls, DEL, format characters (bidi overrides among them),
-    surrogates and line separators; every other character stays. Escaping twice changes nothing.
+    surrogates, line separators, and letters that are drawn as nothing; every other character
+    stays. Escaping twice changes nothing.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -32,9 +36,23 @@ def escape_text(text: str) -> str:
 
 
 def _visible(character: str) -> str:
-    if unicodedata.category(character) not in _HIDDEN:
-        return character
-    return character.encode("unicode_escape").decode("ascii")
+    hidden = character in _BLANK or unicodedata.category(character) in _HIDDEN
+    return character.encode("unicode_escape").decode("ascii") if hidden else character
+
+
+def escape_part(text: str) -> str:
+    """Return ``text`` for a place inside a line of ours: as ``escape_text``, and no gaps.
+
+    Three blanks or more, or a text of nothing else, become ``\\x20`` or ``\\u3000`` each: they
+    would push what follows to where another line begins.
+    """
+    return _MANY_BLANKS.sub(_visible_blanks, escape_text(text))
+
+
+def _visible_blanks(match: re.Match[str]) -> str:
+    return "".join(
+        f"\\x{ord(blank):02x}" if ord(blank) < 256 else f"\\u{ord(blank):04x}" for blank in match[0]
+    )
 
 
 def is_text(text: str) -> bool:

@@ -33,7 +33,9 @@ class UpdatePlan:
 
     ``acquisition`` holds the nodes and models to get and, as its manifest, what the environment
     consists of afterwards. ``nodes_removed`` and ``nodes_kept`` are names of packs that go, and of
-    packs that are left as the user has them although the bundle differs. ``archive`` is the file of
+    packs that are left as the user has them although the bundle differs. ``nodes_edited`` were
+    changed by hand and give way: they are put aside. ``nodes_returning`` come back as they were put
+    aside then, ``left_aside`` are the folders of that kind that stay. ``archive`` is the file of
     the bundle, ``commit`` the state that a rollback goes back to (40 hex), ``comfyui_here`` the
     commit that ComfyUI is at, which ``comfyui_changes`` says to leave. ``uncommitted`` tells that
     the present state is committed first, ``records_change`` that at least the manifest is written
@@ -48,6 +50,9 @@ class UpdatePlan:
     workflows: tuple[WorkflowStep, ...] = ()
     nodes_removed: tuple[str, ...] = ()
     nodes_kept: tuple[str, ...] = ()
+    nodes_edited: tuple[str, ...] = ()
+    nodes_returning: tuple[str, ...] = ()
+    left_aside: tuple[str, ...] = ()
     archive: str = ""
     commit: str = ""
     comfyui_here: str = ""

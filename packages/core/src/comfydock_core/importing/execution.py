@@ -30,6 +30,7 @@ from comfydock_core.importing.import_steps import (
     record_workflows,
     write_manifest,
 )
+from comfydock_core.importing.python_ahead import PythonAhead
 from comfydock_core.importing.report import Outcomes
 from comfydock_core.importing.substitution import tell_skipped
 from comfydock_core.interaction import AfterFailures
@@ -51,6 +52,7 @@ class Execution:
         self._work = work
         self._journal = journal
         self._after_failures = after_failures
+        self._python = PythonAhead(work)
 
     def run(self) -> Outcomes:
         """Do what is not done yet and return what failed.
@@ -59,13 +61,13 @@ class Execution:
         """
         work = self._work
         self._journal = self._journal.trying_again()
-        self._step("environment", lambda: place_environment(work))
+        self._step("environment", lambda: place_environment(work, self._python.install))
         if "manifest" not in self._journal.done:
             self._install_nodes()
             self.acquire_models()
             tell_skipped(work.workspace, work.plan)
         self._step("manifest", lambda: write_manifest(work, self._journal))
-        self._step("python", lambda: install_python(work))
+        self._step("python", self._install_python)
         self._step("workflows", lambda: place_workflows(work))
         self._step("recorded", lambda: record_workflows(work))
         self._step("inputs", lambda: place_input_files(work))
@@ -83,8 +85,9 @@ class Execution:
         return self._journal
 
     def _keep(self, journal: Journal) -> None:
-        self._journal = journal
-        write_journal(self._work.environment.path, journal)
+        if journal != self._journal:
+            self._journal = journal
+            write_journal(self._work.environment.path, journal)
 
     def _step(self, name: str, act: Callable[[], None]) -> None:
         if name in self._journal.done:
@@ -105,6 +108,11 @@ class Execution:
         self._keep(replace(self._journal, failed_nodes=failed))
         count = f"{len(decisions) - len(failed)}/{len(decisions)}"
         report(StepFinished(step="nodes", detail=f"Installed {count} nodes"))
+
+    def _install_python(self) -> None:
+        """Without all of the plan's nodes, what was installed for them is not what is needed."""
+        lock = "" if self._journal.failed_nodes else self._python.lock()
+        install_python(self._work, lock)
 
     def _unpack_models(self) -> None:
         """Take the models that the bundle holds out of its file."""

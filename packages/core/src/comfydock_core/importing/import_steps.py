@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,11 +12,11 @@ from comfydock_core.domain.acquisition import (
     ModelAcquisitionDecision,
     NodeAcquisitionDecision,
 )
-from comfydock_core.domain.bundle import LOCK, PYPROJECT, WORKFLOWS
+from comfydock_core.domain.bundle import LOCK, WORKFLOWS
 from comfydock_core.domain.lock import parse_lock
 from comfydock_core.domain.manifest import Manifest, NodeInfo
 from comfydock_core.domain.requirements import Requirements
-from comfydock_core.errors import BundleError, NodeError
+from comfydock_core.errors import NodeError
 from comfydock_core.events import ItemFinished, ItemStarted, Notice, StepFinished, StepStarted
 from comfydock_core.importing.local_keys import keep_digests, local_keys, with_local_keys
 from comfydock_core.importing.preflight import require_not_forbidden
@@ -29,6 +30,7 @@ from comfydock_core.storage.durable_files import (
 )
 from comfydock_core.workspace import creation, nodes, python_packages, workflows
 from comfydock_core.workspace.comfyui_checkout import comfyui_head
+from comfydock_core.workspace.comfyui_label import true_label
 from comfydock_core.workspace.environment import Environment, History
 from comfydock_core.workspace.input_files import place_inputs
 from comfydock_core.workspace.journal import Journal
@@ -50,8 +52,8 @@ class Work:
         return self.workspace.root / "cache" / "trash"
 
 
-def place_environment(work: Work) -> None:
-    """Make ComfyUI's work tree at the bundle's commit."""
+def place_environment(work: Work, beside: Callable[[], None]) -> None:
+    """Make ComfyUI's work tree at the bundle's commit, and do ``beside`` meanwhile."""
     report = work.workspace.reporter.report
     manifest = work.plan.manifest
     title = f"Creating environment {work.environment.name}"
@@ -61,9 +63,19 @@ def place_environment(work: Work) -> None:
     commit = manifest.comfyui_commit
     if not commit:
         commit, _ = work.workspace.tools.repositories.resolve(repository, manifest.comfyui_version)
-    creation.place_comfyui(work.workspace, work.environment, repository, commit)
-    report(ItemFinished(step="environment", item="ComfyUI", detail=manifest.comfyui_version))
-    report(StepFinished(step="environment", detail=f"ComfyUI {manifest.comfyui_version}"))
+    creation.fetch_comfyui(work.workspace, repository, commit)
+    # In the thread is what ends soon by itself: an interrupt reaches only this one.
+    with ThreadPoolExecutor(1) as thread:
+        place = creation.place_comfyui
+        placed = thread.submit(place, work.workspace, work.environment, repository, commit)
+        beside()
+    placed.result()
+    version = true_label(work.workspace, repository, commit, manifest.comfyui_version)
+    if version != manifest.comfyui_version:
+        text = f"the bundle calls its ComfyUI {manifest.comfyui_version}, in fact it is {version}"
+        report(Notice(text=text))
+    report(ItemFinished(step="environment", item="ComfyUI", detail=version))
+    report(StepFinished(step="environment", detail=f"ComfyUI {version}"))
 
 
 def install_node(work: Work, decision: NodeAcquisitionDecision) -> None:
@@ -125,7 +137,11 @@ def write_manifest(work: Work, journal: Journal) -> None:
     work.workspace.scan_models()
     manifest = installed_manifest(work, frozenset(journal.failed_nodes))
     # An older bundle names only a version, which may be another commit tomorrow.
-    manifest = replace(manifest, comfyui_commit=comfyui_head(work.workspace, work.environment))
+    commit = comfyui_head(work.workspace, work.environment)
+    version = true_label(
+        work.workspace, manifest.comfyui_repository, commit, manifest.comfyui_version
+    )
+    manifest = replace(manifest, comfyui_commit=commit, comfyui_version=version)
     manifest = apply_substitutes(work.workspace, manifest, work.plan)
     index, failed = work.workspace.tools.models, frozenset(journal.failed_models)
     keep_digests(index, work.plan, failed, work.workspace.download_directory)
@@ -147,16 +163,13 @@ def installed_manifest(work: Work, failed: frozenset[str]) -> Manifest:
     )
 
 
-def install_python(work: Work) -> None:
-    """Lock with the bundle's versions and this machine's addresses, then install."""
+def install_python(work: Work, lock: str) -> None:
+    """Install what the manifest asks for; ``lock`` says what of it is there already, if any is."""
     report = work.workspace.reporter.report
     report(StepStarted(step="python", title="Syncing Python environment", count=1))
     manifest = work.environment.manifest()
     report(ItemStarted(step="python", item="Python packages"))
-    build = work.plan.build_allowed
-    lock = _resolved(work, manifest, build)
-    python_packages.prepare_venv(work.workspace, work.environment, manifest.python_version)
-    python_packages.install(work.workspace, work.environment, lock, build=build)
+    lock = lock or install_packages(work, manifest)
     report(ItemFinished(step="python", item="Python packages"))
     recorded = manifest.torch.version
     manifest = creation.add_torch(
@@ -167,6 +180,15 @@ def install_python(work: Work) -> None:
         report(Notice(text=text))
     work.environment.write_manifest(manifest)
     report(StepFinished(step="python", detail=f"Installed {creation.python_detail(lock)}"))
+
+
+def install_packages(work: Work, manifest: Manifest) -> str:
+    """Lock with the bundle's versions and this machine's addresses, install, return the lock."""
+    build = work.plan.build_allowed
+    lock = _resolved(work, manifest, build)
+    work.environment.write_manifest(manifest)
+    python_packages.install(work.workspace, work.environment, lock, build=build)
+    return lock
 
 
 def _resolved(work: Work, manifest: Manifest, build: bool) -> str:
@@ -209,12 +231,3 @@ def commit(work: Work) -> None:
         (work.environment.cec_path / ".git" / "index.lock").unlink(missing_ok=True)
     history.start()
     history.commit("Initial import from bundle")
-
-
-def check_bundle_folder(folder: Path) -> None:
-    """Raise BundleError when the unpacked bundle of a resumed import is gone."""
-    if not (folder / PYPROJECT).exists():
-        raise BundleError(
-            f"`{folder}` is gone, so the import cannot go on by itself",
-            hint="run the same `comfydock import BUNDLE` command again",
-        )

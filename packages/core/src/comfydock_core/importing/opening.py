@@ -11,7 +11,9 @@ from comfydock_core.domain.bundle import BundleFile
 from comfydock_core.domain.lock import LockedPackage, foreign_packages, parse_lock
 from comfydock_core.domain.manifest_parsing import parse_manifest_toml
 from comfydock_core.importing.bundle_reader import BundleContents, read_bundle
+from comfydock_core.importing.model_places import check_model_places
 from comfydock_core.importing.summary import DevelopmentSource, OpenedBundle, Surroundings
+from comfydock_core.importing.unpacked_bundle import folder_digest
 from comfydock_core.storage.archive import ArchiveMember, contents_digest
 from comfydock_core.workspace.workspace import Workspace
 
@@ -34,15 +36,17 @@ def open_bundle(workspace: Workspace, archive: Path, unpacked: Path) -> OpenedBu
     """Read a bundle strictly into ``unpacked``, a private folder that is made, and parse it."""
     unpacked.mkdir(mode=0o700, parents=True)
     default = workspace.settings.hosts.comfyui_repository
-    return open_contents(read_bundle(archive, unpacked), default)
+    opened = open_contents(read_bundle(archive, unpacked), default)
+    return replace(opened, unpacked=folder_digest(unpacked))
 
 
 def open_contents(contents: BundleContents, comfyui_repository: str) -> OpenedBundle:
-    """Parse what the strict reader let through.
+    """Parse what the strict reader let through; ManifestError where two models are in one place.
 
     ``comfyui_repository`` stands in where the bundle names none: one from a folder of its author's.
     """
     manifest = parse_manifest_toml(contents.pyproject_path.read_bytes())
+    check_model_places(manifest)
     lock = parse_lock(contents.lock_path.read_bytes()) if contents.lock_path.exists() else ()
     if "://" not in manifest.comfyui_repository:
         manifest = replace(manifest, comfyui_repository=comfyui_repository)

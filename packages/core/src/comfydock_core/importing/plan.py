@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from comfydock_core.domain.acquisition import (
+    CodeOrigin,
     ImportPlan,
     ModelAcquisitionDecision,
     ModelAction,
@@ -310,13 +311,17 @@ def require_consent(plan: ImportPlan, agreed: bool, command: str) -> None:
 
 def consent_needed(plan: ImportPlan) -> tuple[str, ...]:
     """Return the names of code that only a person or ``--trust-code`` can agree to."""
+    return tuple(f"{each.kind} {each.name}" for each in brought_code(plan) if not each.pinned)
+
+
+def brought_code(plan: ImportPlan) -> tuple[CodeOrigin, ...]:
+    """Return the code that a plan brings: not that of nodes and models which it leaves out."""
     skipped = {decision.node.name for decision in plan.nodes_for("skip")}
     brought = (*plan.models_for("download"), *plan.models_for("unpack"))
     fetched = {decision.model.filename for decision in brought}
     return tuple(
-        f"{origin.kind} {origin.name}"
+        origin
         for origin in plan.code
-        if not origin.pinned
-        and (origin.kind not in _NODE_KINDS or origin.name not in skipped)
+        if (origin.kind not in _NODE_KINDS or origin.name not in skipped)
         and (origin.kind != "pickle" or origin.name in fetched)
     )

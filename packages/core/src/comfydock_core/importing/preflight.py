@@ -18,8 +18,10 @@ from comfydock_core.errors import NodeError
 _RESERVE = 1 << 30
 """What should stay free: a disk that is full to the last byte serves nobody."""
 _SPARE = 16 << 20
+"""What has to be free beside the files: folders, parts and the journal take some, too."""
 _SHOWN_VERSIONS = 6
 _SHOWN_PLATFORM = 40
+_SHOWN_HOSTS = 6
 _SYSTEMS = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}
 _COMPUTES = {"cuda": "CUDA", "rocm": "ROCm", "mps": "Metal (mps)"}
 
@@ -176,11 +178,13 @@ def disk_problems(needs: Iterable[DiskNeed]) -> tuple[PreflightProblem, ...]:
 def _disk_problem(need: DiskNeed) -> PreflightProblem | None:
     left = f"`{need.place}` has {size_text(need.free)} left"
     if need.certain + _SPARE > need.free:
+        fewer = "choose fewer models (--models required), " if need.free >= _SPARE else ""
         return PreflightProblem(
             subject=need.place,
-            sentence=f"the plan needs {size_text(need.certain)}, {left}",
-            hint="free some space, choose fewer models (--models required), or another disk for "
-            "them (comfydock model index dir FOLDER)",
+            sentence=f"the plan needs {size_text(need.certain)} and {size_text(_SPARE)} to spare, "
+            f"{left}",
+            hint=f"free some space, {fewer}or choose another disk for models "
+            "(comfydock model index dir FOLDER)",
             blocking=True,
         )
     whole = need.certain + need.estimated
@@ -219,7 +223,9 @@ def unreachable_problem(hosts: Sequence[str]) -> tuple[PreflightProblem, ...]:
     names = tuple(dict.fromkeys(hosts))
     if not names:
         return ()
-    listed = ", ".join(f"`{name}`" for name in names)
+    listed = ", ".join(f"`{name}`" for name in names[:_SHOWN_HOSTS])
+    more = len(names) - _SHOWN_HOSTS
+    listed += f" and {more} more" if more > 0 else ""
     return (
         PreflightProblem(
             subject=names[0],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from shlex import quote
 
@@ -10,12 +10,16 @@ from comfydock_core.domain.acquisition import (
     ImportPlan,
     ImportResult,
     ModelAcquisitionDecision,
+    ModelAction,
     NodeAcquisitionDecision,
     WorkflowIssue,
 )
+from comfydock_core.importing.node_remedies import Remedy, remedy
 
 _SEEN_IN_A_RUN = ("pack", "comfyui")
 """Issues with code that is here and fails: ComfyUI's own words are the next step."""
+_COUNTED: tuple[ModelAction, ...] = ("download", "unpack", "existing", "substitute")
+_VANISHED = "it is not here any more as it was when the plan was made"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,14 +31,21 @@ class Outcomes:
 
 
 def make_result(
-    plan: ImportPlan, outcomes: Outcomes, issues: tuple[WorkflowIssue, ...]
+    plan: ImportPlan,
+    outcomes: Outcomes,
+    issues: tuple[WorkflowIssue, ...],
+    absent: Collection[str] = (),
 ) -> ImportResult:
-    """Count what happened; success only if no workflow is held up by something missing."""
+    """Count what happened; success only if no workflow is held up by something missing.
+
+    ``absent`` are keys of models that the plan counts on and that were not found afterwards.
+    """
     failed_nodes = dict(outcomes.failed_nodes)
-    failed_models = dict(outcomes.failed_models)
-    downloads = [d for d in plan.models_for("download") if d.key not in failed_models]
-    unpacked = [d for d in plan.models_for("unpack") if d.key not in failed_models]
-    existing = plan.models_for("existing")
+    failed_models = {**dict.fromkeys(absent, _VANISHED), **dict(outcomes.failed_models)}
+    here = {
+        action: [d for d in plan.models_for(action) if d.key not in failed_models]
+        for action in _COUNTED
+    }
     installed = [d for d in plan.nodes_for("install") if d.node.name not in failed_nodes]
     return ImportResult(
         success=not failed_nodes and not any(issue.blocking for issue in issues),
@@ -43,19 +54,19 @@ def make_result(
         nodes_installed=len(installed),
         nodes_failed=outcomes.failed_nodes,
         nodes_skipped=tuple(decision.node.name for decision in plan.nodes_for("skip")),
-        models_downloaded=len(downloads),
-        models_unpacked=len(unpacked),
-        models_substituted=len(plan.models_for("substitute")),
+        models_downloaded=len(here["download"]),
+        models_unpacked=len(here["unpack"]),
+        models_substituted=len(here["substitute"]),
         models_skipped=len(plan.models_for("skip")),
-        models_found_local=len(existing),
+        models_found_local=len(here["existing"]),
         models_failed=tuple(
             (plan.aggregates[key].model.filename, reason) for key, reason in failed_models.items()
         ),
         workflows=tuple(sorted(plan.manifest.workflows)),
         issues=issues,
-        downloaded_size=_size(plan, downloads),
-        unpacked_size=_size(plan, unpacked),
-        local_size=_size(plan, existing),
+        downloaded_size=_size(plan, here["download"]),
+        unpacked_size=_size(plan, here["unpack"]),
+        local_size=_size(plan, here["existing"]),
         node_counts=_by_source(installed),
     )
 
@@ -76,36 +87,42 @@ def next_steps(result: ImportResult) -> tuple[str, ...]:
 
     Names and addresses come from the bundle, so a shell must not read anything into them.
     """
-    environment = result.environment_name
+    environment = quote(result.environment_name)
     if result.success:
         return (f"comfydock use {environment}", f"comfydock -e {environment} run")
-    nodes = {d.node.name: d for d in result.plan.nodes} if result.plan else {}
-    refused = _refused(result.plan) if result.plan else frozenset()
-    broken = [name for name, _ in result.nodes_failed] + list(result.nodes_skipped)
+    remedies = _remedies(result)
     steps = [
-        f"comfydock -e {environment} node add {_wanted(nodes[name], name in refused)}"
-        for name in broken
-        if name in nodes and nodes[name].source != "bundle"
+        f"comfydock -e {environment} node add {found.words}" for found in remedies if found.words
     ]
     open_issues = [issue for issue in result.issues if issue.blocking]
     to_see = any(issue.kind in _SEEN_IN_A_RUN for issue in open_issues)
-    to_resolve = dict.fromkeys(i.workflow for i in open_issues if i.kind not in _SEEN_IN_A_RUN)
+    # A class is missing because its pack is: without a way to that, asking again is none.
+    asked = ("model", "node") if steps or not remedies else ("model",)
+    to_resolve = dict.fromkeys(i.workflow for i in open_issues if i.kind in asked)
     steps += [f"comfydock -e {environment} workflow resolve {quote(name)}" for name in to_resolve]
     return (*steps, f"comfydock -e {environment} run") if to_see else tuple(steps)
+
+
+def open_ends(result: ImportResult) -> tuple[str, ...]:
+    """Say in a sentence each what no command mends, and where one gives something else."""
+    files = dict.fromkeys(i.workflow for i in result.issues if i.kind == "file" and i.blocking)
+    return (
+        *(found.remark for found in _remedies(result) if found.remark),
+        *(f"workflow `{name}`: ask the sender for its file" for name in files),
+    )
+
+
+def _remedies(result: ImportResult) -> list[Remedy]:
+    nodes = {d.node.name: d for d in result.plan.nodes} if result.plan else {}
+    refused = _refused(result.plan) if result.plan else frozenset()
+    reasons = {**dict(result.nodes_failed), **dict.fromkeys(result.nodes_skipped, "")}
+    return [
+        remedy(nodes[name], reason, refused=name in refused)
+        for name, reason in reasons.items()
+        if name in nodes and nodes[name].source != "bundle"
+    ]
 
 
 def _refused(plan: ImportPlan) -> frozenset[str]:
     """Return the nodes whose version the registry was found not to give, among other names."""
     return frozenset(problem.subject for problem in plan.preflight.problems)
-
-
-def _wanted(decision: NodeAcquisitionDecision, refused: bool) -> str:
-    """Say what `node add` adds: what the sender had only in a folder, out of such a folder.
-
-    The registry's newest version stands in for one that was ``refused``.
-    """
-    if refused and decision.node.source == "registry":
-        return quote(decision.node.registry_id or decision.node.name)
-    return (
-        quote(decision.source) if decision.source else f"--dev {quote(f'./{decision.node.name}')}"
-    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from packaging.version import Version
@@ -49,6 +50,8 @@ class OpenedBundle:
     ``manifest.comfyui_repository`` is this machine's own where the bundle names none. ``models``
     and ``inputs`` are the files that travelled along, by their paths below a models directory and
     below ComfyUI's input folder; ``dropped`` says what another tool's bundle has beyond that.
+    ``unpacked`` is the digest of the folder that it lies in (``unpacked_bundle.folder_digest``),
+    empty where not all was unpacked.
     """
 
     bundle: BundleManifest
@@ -60,6 +63,7 @@ class OpenedBundle:
     inputs: Mapping[str, BundleFile] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    unpacked: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,6 +169,20 @@ def _newer(bundle: BundleManifest, ours: str) -> tuple[str, ...]:
     )
 
 
+def also_contacting(summary: ImportSummary, addresses: Iterable[str]) -> ImportSummary:
+    """Add to ``hosts`` those of addresses that the user gives, which no bundle names."""
+    hosts = dict.fromkeys((*summary.hosts, *_netlocs(addresses)))
+    return replace(summary, hosts=tuple(hosts))
+
+
+def _netlocs(addresses: Iterable[str]) -> Iterable[str]:
+    for address in addresses:
+        with suppress(ValueError):
+            host = urlsplit(address).netloc.rpartition("@")[2]
+            if host and "://" in address:
+                yield host
+
+
 def _hosts(
     manifest: Manifest, aggregates: Iterable[ModelAggregate], here: Surroundings
 ) -> tuple[str, ...]:
@@ -174,8 +192,7 @@ def _hosts(
     addresses += [here.registry] if registry_nodes else []
     addresses += [node.download_url for node in registry_nodes]
     addresses += [url for aggregate in aggregates for url in aggregate.sources]
-    hosts = (urlsplit(address).netloc for address in addresses if "://" in address)
-    return tuple(dict.fromkeys(host for host in hosts if host))
+    return tuple(dict.fromkeys(_netlocs(addresses)))
 
 
 def _code(

@@ -25,7 +25,12 @@ from comfydock_core.importing.update_steps import (
     target_commit,
     write_target,
 )
-from comfydock_core.storage.durable_files import remove_folder, staging_folder, storage_errors
+from comfydock_core.storage.durable_files import (
+    copy_tree,
+    remove_folder,
+    staging_folder,
+    storage_errors,
+)
 from comfydock_core.workspace.comfyui_checkout import (
     check_unchanged,
     fetch_comfyui,
@@ -188,7 +193,12 @@ def _stage_node(work: ChangingWork, name: str) -> None:
     report(ItemStarted(step="nodes", item=name))
     place = work.folder.incoming / name
     with staging_folder(work.workspace.staging_path, "node-") as staging:
-        staged = stage(work, node, staging)
+        kept = work.folder.returning / name
+        if kept.is_dir():
+            folder = staging / "pack"
+            copy_tree(kept, folder)
+        else:
+            folder = stage(work, node, staging).folder
         remove_folder(place, work.trash)
-        staged.folder.rename(place)
+        folder.rename(place)
     report(ItemFinished(step="nodes", item=name, detail=version_text(node)))

@@ -18,6 +18,7 @@ from comfydock_core.importing.merging import free_name, without_failed
 from comfydock_core.storage.durable_files import storage_errors, write_durably
 from comfydock_core.storage.project_file import read_project, write_project
 from comfydock_core.workspace import creation, python_packages, workflows
+from comfydock_core.workspace.comfyui_label import true_label
 from comfydock_core.workspace.environment import History
 from comfydock_core.workspace.journal import Journal
 from comfydock_core.workspace.recorded_states import RecordedStates, message_with_kept
@@ -65,6 +66,9 @@ def _target_manifest(work: ChangingWork, journal: Journal) -> Manifest:
     manifest = without_failed(work.plan.manifest, before, frozenset(journal.failed_nodes))
     if work.update.comfyui_changes:
         manifest = replace(manifest, comfyui_commit=target_commit(work))
+    repository, commit = manifest.comfyui_repository, manifest.comfyui_commit
+    label = true_label(work.workspace, repository, commit, manifest.comfyui_version)
+    manifest = replace(manifest, comfyui_version=label)
     index = work.workspace.tools.models
     failed = frozenset(journal.failed_models)
     keep_digests(index, work.plan, failed, work.workspace.download_directory)
@@ -104,7 +108,7 @@ def install_python(work: ChangingWork) -> None:
     else:
         creation.write_tracked(work.environment, manifest)
     lock = work.folder.target / LOCK
-    _sync(work, lock, work.folder.committed / LOCK, manifest)
+    _sync(work, lock, work.folder.committed / LOCK)
     report(ItemFinished(step="python", item="Python packages"))
     if work.update.kind == "update":
         torch = _install_torch(work, manifest)
@@ -117,17 +121,16 @@ def install_python(work: ChangingWork) -> None:
 def restore_python(work: ChangingWork) -> None:
     """Make the venv hold what ``.cec`` says, which is what it said before."""
     manifest = work.environment.manifest()
-    _sync(work, work.environment.lock_path, work.folder.target / LOCK, manifest)
+    _sync(work, work.environment.lock_path, work.folder.target / LOCK)
     _install_torch(work, manifest)
 
 
-def _sync(work: ChangingWork, lock: Path, leaving: Path, manifest: Manifest) -> None:
+def _sync(work: ChangingWork, lock: Path, leaving: Path) -> None:
     """Install what ``lock`` says; what only ``leaving`` says goes, also after a killed run."""
     workspace, environment = work.workspace, work.environment
     if not lock.exists():
         return
     text = lock.read_text(encoding="utf-8")
-    python_packages.prepare_venv(workspace, environment, manifest.python_version)
     build = work.plan.build_allowed or work.update.kind == "rollback"
     python_packages.install(workspace, environment, text, build=build)
     if leaving.exists():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
-from comfydock_core.domain.acquisition import ImportPlan, WorkflowIssue
+from comfydock_core.domain.acquisition import ImportPlan, ModelAcquisitionDecision, WorkflowIssue
 from comfydock_core.domain.proof import Proof
 from comfydock_core.domain.requirements import wants_torch
 from comfydock_core.resolution.proving import proved_issues
@@ -51,6 +52,32 @@ def find_issues(
     if proof:
         return (*missing, *proved_issues(environment.name, analysed, proof))
     return (*missing, *(issue for found in analysed for issue in found.issues()))
+
+
+def absent_models(workspace: Workspace, plan: ImportPlan) -> frozenset[str]:
+    """Return the keys of models that the plan counts on and that are not there, or not whole."""
+    found = ((d.key, _expected(workspace, plan, d)) for d in plan.models if d.action != "skip")
+    return frozenset(key for key, expected in found if expected and not _is_whole(*expected))
+
+
+def _expected(
+    workspace: Workspace, plan: ImportPlan, decision: ModelAcquisitionDecision
+) -> tuple[Path, int] | None:
+    """Return where a model is to be and its size in bytes, 0 where that is not known."""
+    if decision.substitute:
+        return Path(decision.substitute.path), decision.substitute.size
+    if not decision.target_path:
+        return None
+    place = workspace.download_directory / decision.target_path
+    return place, plan.aggregates[decision.key].total_size
+
+
+def _is_whole(place: Path, size: int) -> bool:
+    try:
+        there = place.stat().st_size
+    except OSError:
+        return False
+    return not size or there == size
 
 
 def _missing_inputs(

@@ -8,11 +8,11 @@ from typing import Protocol
 from comfydock_core.domain.update import ConflictChoice, UpdatePlan, UpdateResult
 from comfydock_core.errors import CancelledError, NotReadyError
 from comfydock_core.importing.bundle_source import forget_fetched
-from comfydock_core.importing.import_steps import check_bundle_folder
 from comfydock_core.importing.report import Outcomes, make_result
+from comfydock_core.importing.unpacked_bundle import check_unpacked, folder_digest
 from comfydock_core.importing.update_execution import UpdateExecution
 from comfydock_core.importing.update_steps import ChangingWork
-from comfydock_core.importing.verification import look_again
+from comfydock_core.importing.verification import absent_models, look_again
 from comfydock_core.storage.durable_files import remove_folder, storage_errors
 from comfydock_core.workspace import workflows
 from comfydock_core.workspace.environment import Environment, History
@@ -60,23 +60,33 @@ def nothing_to_do(workspace: Workspace, plan: UpdatePlan) -> UpdateResult:
 
 
 def begin_change(
-    workspace: Workspace, plan: UpdatePlan, made: Path, *, verify: bool = True
+    workspace: Workspace, plan: UpdatePlan, made: Path, *, unpacked: str = "", verify: bool = True
 ) -> UpdateResult:
     """Commit what is not committed, then start; from here on a killed run can be resumed.
 
-    ``made`` is a folder on the environments' disk that has the files to go to in ``bundle``.
+    ``made`` is a folder on the environments' disk that has the files to go to in ``bundle``, whose
+    digest was ``unpacked`` when the plan was made; empty where that is not known.
     ``verify`` starts ComfyUI once afterwards.
     """
     environment = workspace.environment(plan.environment)
     with workspace.lock(plan.environment):
         environment.check_complete(journal_of(environment.path))
+        bundle = made / "bundle"
+        unpacked = unpacked or folder_digest(bundle)
+        check_unpacked(bundle, unpacked, f"run the {plan.kind} again")
         history = History(environment, workspace.tools.git)
         history.start()
         if plan.uncommitted or not history.head():
             workflows.record_workflows(workspace, environment)
             history.commit(f"Before {plan.kind}")
         UpdateFolder.of(environment).begin(environment, made, _trash(workspace))
-        journal = Journal(work="update", archive=plan.archive, update=plan, before=history.head())
+        journal = Journal(
+            work="update",
+            unpacked=unpacked,
+            archive=plan.archive,
+            update=plan,
+            before=history.head(),
+        )
         write_journal(environment.path, journal)
         return _execute(workspace, environment, journal, plan, verify)
 
@@ -85,7 +95,7 @@ def resume_change(workspace: Workspace, name: str, *, verify: bool = True) -> Up
     """Go on with what was interrupted; CancelledError where it was on its way back."""
     environment = workspace.environment(name)
     with workspace.lock(name):
-        journal, plan = _interrupted(environment)
+        journal, plan = interrupted_plan(environment)
         execution = UpdateExecution(_work(workspace, environment, plan), journal)
         if execution.is_undoing:
             with workspace.reporter.log_to(workspace.log_path(name)):
@@ -96,7 +106,8 @@ def resume_change(workspace: Workspace, name: str, *, verify: bool = True) -> Up
                 hint=f"see {workspace.log_path(name)}, then run the {plan.kind} again",
                 subject=name,
             )
-        check_bundle_folder(UpdateFolder.of(environment).bundle)
+        hint = f"go back with: comfydock rollback {name}"
+        check_unpacked(UpdateFolder.of(environment).bundle, journal.unpacked, hint)
         return _execute(workspace, environment, journal, plan, verify)
 
 
@@ -104,13 +115,14 @@ def undo_interrupted(workspace: Workspace, name: str) -> UpdatePlan:
     """Undo what was interrupted and return its plan; everything is as it was before it."""
     environment = workspace.environment(name)
     with workspace.lock(name):
-        journal, plan = _interrupted(environment)
+        journal, plan = interrupted_plan(environment)
         with workspace.reporter.log_to(workspace.log_path(name)):
             UpdateExecution(_work(workspace, environment, plan), journal).undo()
     return plan
 
 
-def _interrupted(environment: Environment) -> tuple[Journal, UpdatePlan]:
+def interrupted_plan(environment: Environment) -> tuple[Journal, UpdatePlan]:
+    """Return what was interrupted with its plan; NotReadyError where nothing was."""
     journal = journal_of(environment.path)
     if journal is None or journal.update is None:
         environment.check_complete(journal)
@@ -146,10 +158,12 @@ def _execute(
         remove_folder(work.folder.path, work.trash)
     return UpdateResult(
         plan=plan,
-        result=make_result(plan.acquisition, outcomes, issues),
+        result=make_result(
+            plan.acquisition, outcomes, issues, absent_models(workspace, plan.acquisition)
+        ),
         before=journal.before,
         after=History(environment, workspace.tools.git).head(),
-        kept_aside=tuple(str(path) for path in kept),
+        kept_aside=tuple(dict.fromkeys((*map(str, kept), *plan.left_aside))),
     )
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from comfydock_core.domain.acquisition import ImportPlan
 from comfydock_core.domain.import_summary import ImportSummary, LocalModels
+from comfydock_core.domain.plan_text import parse_plan
 from comfydock_core.domain.preflight import Preflight
 from comfydock_core.importing.before_the_plan import require_possible
 from comfydock_core.importing.plan import PlanChoices, make_plan, require_consent
 from comfydock_core.importing.plan_choices import Ground, apply_lines, follow_plan
+from comfydock_core.importing.summary import also_contacting
 from comfydock_core.interaction import ImportInteraction, ImportModelAcquisitionStrategy
 from comfydock_core.services.import_questions import Questions, Revision, cancelled
 from comfydock_core.workspace.local_models import find_local
@@ -107,6 +109,15 @@ class ImportDeciding:
         if options.models or self._strategy is None:
             return choices
         return questions.one_by_one(choices, self._strategy)
+
+
+def with_typed_hosts(summary: ImportSummary, options: ImportOptions) -> ImportSummary:
+    """Add the hosts of addresses in the options, which may be none of the bundle's.
+
+    PlanTextError for a plan that cannot be read.
+    """
+    said = (*options.lines, *parse_plan(options.plan_text).lines)
+    return also_contacting(summary, (line.value for line in said if line.word == "download"))
 
 
 def find_local_models(workspace: Workspace, summary: ImportSummary) -> LocalModels:

@@ -166,6 +166,10 @@ class Revision:
         followed = follow_plan(text, self._questions.ground, self._decided_before)
         return self._changed(followed)
 
+    def look_again(self) -> ImportPlan:
+        """Hold the plan against this machine and its hosts once more; its decisions stay."""
+        return self._planned(self._choices)
+
     def choose_nodes(self) -> ImportPlan:
         """Ask which nodes are installed; what was decided about models stays."""
         return self._changed(self._questions.chosen_nodes(self._choices))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,7 @@ from comfydock_core.services.changing import (
     begin_change,
     nothing_to_do,
 )
+from comfydock_core.services.kept_packs import KeptPacks
 from comfydock_core.services.update_planning import Meanings, check_python, is_uncommitted
 from comfydock_core.storage.durable_files import copy_tree, staging_folder
 from comfydock_core.storage.project_file import read_project
@@ -31,8 +32,9 @@ from comfydock_core.workspace.comfyui_checkout import comfyui_head
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.environments import ready_environment
 from comfydock_core.workspace.node_cache import cached_nodes
+from comfydock_core.workspace.node_swap import edited_packs
 from comfydock_core.workspace.recorded_states import ROLLED_BACK, RecordedStates
-from comfydock_core.workspace.update_folder import replaced_folder
+from comfydock_core.workspace.update_folder import RETURNING, replaced_folder
 from comfydock_core.workspace.workspace import Workspace
 
 _DISABLED = re.compile(r"(?P<name>.+)-(?P<number>\d+)\.disabled")
@@ -74,9 +76,11 @@ class RollbackService:
         mine, then = environment.manifest(), read_project(laid_out / "pyproject.toml")
         check_python(mine, then)
         sources = _development_sources(environment, then, states.since(commit))
-        for node, folder in sources.items():
-            copy_tree(folder, laid_out / "dev_nodes" / node)
         installs = [node for node in _nodes(then) if _is_to_come(environment, mine, node, sources)]
+        scratch = workspace.staging_path
+        kept = KeptPacks(environment=environment, states=states, commit=commit, staging=scratch)
+        returning = kept.returning(installs)
+        _lay_beside(laid_out, sources, returning)
         read = Meanings()
         changed = difference(
             EnvironmentContents(
@@ -84,13 +88,13 @@ class RollbackService:
             ),
             EnvironmentContents(manifest=then, workflows=read.of_folder(laid_out / WORKFLOWS)),
         )
-        names = {node.name for node in then.nodes.values()}
         here = comfyui_head(workspace, environment)
         uncommitted = is_uncommitted(workspace, environment)
-        removed = tuple(node.name for node in _nodes(mine) if node.name not in names)
+        removed = _removed(mine, then)
+        coming = {node.name: node for node in installs}
         return UpdatePlan(
             kind="rollback",
-            acquisition=self._acquisition(name, then, mine, installs),
+            acquisition=self._acquisition(name, then, mine, installs, returning),
             difference=changed,
             message=f"{ROLLED_BACK} {commit[:7]}",
             workflows=(
@@ -98,6 +102,9 @@ class RollbackService:
                 *_steps("remove", *changed.workflows_removed),
             ),
             nodes_removed=removed,
+            nodes_edited=self._edited(environment, mine, (*coming, *removed)),
+            nodes_returning=tuple(returning),
+            left_aside=kept.left({*sources.values(), *returning.values()}, coming),
             commit=commit,
             comfyui_here=here,
             comfyui_changes=then.comfyui_commit not in ("", here),
@@ -105,8 +112,19 @@ class RollbackService:
             records_change=uncommitted or not states.is_current(commit),
         )
 
+    def _edited(
+        self, environment: Environment, mine: Manifest, names: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        git, folder = self._workspace.tools.git, environment.custom_nodes_path
+        return edited_packs(git, folder, mine.nodes.values(), names)
+
     def _acquisition(
-        self, name: str, then: Manifest, mine: Manifest, installs: list[NodeInfo]
+        self,
+        name: str,
+        then: Manifest,
+        mine: Manifest,
+        installs: list[NodeInfo],
+        returning: Collection[str],
     ) -> ImportPlan:
         settings = self._workspace.settings.python
         return ImportPlan(
@@ -121,7 +139,7 @@ class RollbackService:
             models=(),
             torch_backend=then.torch.backend or mine.torch.backend or settings.torch_backend,
             build_allowed=True,
-            warnings=self._to_fetch(then, installs),
+            warnings=self._to_fetch(then, [n for n in installs if n.name not in returning]),
         )
 
     def _to_fetch(self, then: Manifest, installs: list[NodeInfo]) -> tuple[str, ...]:
@@ -138,6 +156,21 @@ class RollbackService:
 
 def _nodes(manifest: Manifest) -> list[NodeInfo]:
     return [node for _, node in sorted(manifest.nodes.items())]
+
+
+def _removed(mine: Manifest, then: Manifest) -> tuple[str, ...]:
+    names = {node.name for node in then.nodes.values()}
+    return tuple(node.name for node in _nodes(mine) if node.name not in names)
+
+
+def _lay_beside(laid_out: Path, sources: Mapping[str, Path], returning: Mapping[str, Path]) -> None:
+    """Copy the packs that are on this machine alone to where an execution takes them from."""
+    for folder, packs in (
+        (laid_out / "dev_nodes", sources),
+        (laid_out.parent / RETURNING, returning),
+    ):
+        for name, pack in packs.items():
+            copy_tree(pack, folder / name)
 
 
 def _steps(action: Literal["take", "remove"], *names: str) -> tuple[WorkflowStep, ...]:

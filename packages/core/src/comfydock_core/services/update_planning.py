@@ -40,6 +40,7 @@ from comfydock_core.storage.project_file import read_project
 from comfydock_core.workspace import workflows
 from comfydock_core.workspace.comfyui_checkout import comfyui_head
 from comfydock_core.workspace.environment import Environment, History
+from comfydock_core.workspace.node_swap import edited_packs
 from comfydock_core.workspace.recorded_states import UPDATED, RecordedStates
 from comfydock_core.workspace.update_folder import same_source
 from comfydock_core.workspace.workflows import workflow_files
@@ -122,6 +123,7 @@ class UpdatePlanning:
             workflows=steps,
             nodes_removed=nodes.removes,
             nodes_kept=(*nodes.keeps, *nodes.left_out),
+            nodes_edited=self._edited(mine, nodes),
             archive=str(archive.absolute()),
             comfyui_here=comfyui_head(self._workspace, self._environment),
             comfyui_changes=_comfyui(mine) != _comfyui(merged),
@@ -152,6 +154,11 @@ class UpdatePlanning:
             base_identities=common.nodes,
             other_sources=other,
         )
+
+    def _edited(self, mine: Manifest, nodes: NodeMerge) -> tuple[str, ...]:
+        names = (*(node.name for node in nodes.installs), *nodes.removes)
+        folder = self._environment.custom_nodes_path
+        return edited_packs(self._workspace.tools.git, folder, mine.nodes.values(), names)
 
     def _needs(self, mine: Manifest) -> dict[str, tuple[str, ...]]:
         analysed = workflows.analyse_all(self._workspace, self._environment, mine)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from comfydock_core.domain.update import ConflictChoice, UpdatePlan, UpdateResult
 from comfydock_core.errors import CancelledError
+from comfydock_core.events import Notice
 from comfydock_core.importing.opening import open_bundle
 from comfydock_core.importing.plan import require_consent
 from comfydock_core.importing.summary import OpenedBundle
@@ -14,6 +15,7 @@ from comfydock_core.services.changing import (
     UnattendedChange,
     begin_change,
     interrupted_change,
+    interrupted_plan,
     nothing_to_do,
     resume_change,
 )
@@ -44,6 +46,8 @@ class UpdateService:
             opened = open_bundle(self._workspace, bundle_path, made / "bundle")
             interrupted = interrupted_change(self._workspace.environment(name))
             if interrupted and interrupted.acquisition.bundle == opened.digest:
+                text = f"Going on with the update of `{name}` that was cut; it was agreed to then"
+                self._workspace.reporter.report(Notice(text=text))
                 return self.resume(name, verify=chosen.verify)
             plan = self._plan(name, bundle_path, opened, made / "bundle", chosen)
             if plan.is_noop:
@@ -51,7 +55,9 @@ class UpdateService:
             require_consent(plan.acquisition, chosen.trust_code or chosen.person, "update")
             if not self._interaction.confirm_change(plan):
                 raise _cancelled()
-            return begin_change(self._workspace, plan, made, verify=chosen.verify)
+            return begin_change(
+                self._workspace, plan, made, unpacked=opened.unpacked, verify=chosen.verify
+            )
 
     def plan_update(
         self, name: str, bundle_path: Path, options: UpdateOptions | None = None
@@ -61,6 +67,10 @@ class UpdateService:
             unpacked = staging / "bundle"
             opened = open_bundle(self._workspace, bundle_path, unpacked)
             return self._plan(name, bundle_path, opened, unpacked, options or UpdateOptions())
+
+    def plan_to_resume(self, name: str) -> UpdatePlan:
+        """Return the plan that ``resume`` would go on with, and execute nothing."""
+        return interrupted_plan(self._workspace.environment(name))[1]
 
     def resume(self, name: str, *, verify: bool = True) -> UpdateResult:
         """Go on with an interrupted update or rollback; it was agreed to already."""

@@ -24,6 +24,7 @@ UNFINISHED = ".unfinished"
 
 _SYNCS_AT_ONCE = 16
 _FILES_IN_MEMORY = 64
+_FOR_ALL = 0o644
 FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 """What the operating system says of a full disk."""
 
@@ -38,9 +39,9 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes, mode: int = _FOR_ALL) -> None:
     """Replace ``path`` with ``data`` at once: a reader sees the old bytes or the new ones."""
-    _replace(path, data)
+    _replace(path, data, mode)
     with storage_errors(path):
         sync_folder(path.parent)
 
@@ -61,7 +62,7 @@ def write_all_durably(files: Iterable[tuple[Path, bytes]]) -> None:
             sync_folder(folder)
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: bytes, mode: int = _FOR_ALL) -> None:
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # A name may have 255 bytes on most systems, and the longest of ours do.
@@ -73,7 +74,7 @@ def _replace(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            aside.chmod(0o644)
+            aside.chmod(mode)
             aside.replace(path)
         except BaseException:
             aside.unlink(missing_ok=True)

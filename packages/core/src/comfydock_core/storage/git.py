@@ -264,8 +264,9 @@ class RepositoryCache:
         full commit is itself even where a branch has its name.
         """
         mirror = self.path_of(repository)
-        if not self._is_settled(repository, reference):
-            self.update(repository)
+        if commit := self._settled(mirror, reference):
+            return commit, commit if names.COMMIT.fullmatch(reference) else reference
+        self.update(repository)
         name = self._latest(mirror) if reference == "latest" else reference
         named = () if names.COMMIT.fullmatch(name) else (f"refs/tags/{name}", f"refs/heads/{name}")
         for full in named:
@@ -280,12 +281,15 @@ class RepositoryCache:
             )
         return commit, commit
 
-    def _is_settled(self, repository: str, reference: str) -> bool:
-        """Whether the mirror knows what ``reference`` means and no fetch could change it."""
-        mirror = self.path_of(repository)
-        if names.COMMIT.fullmatch(reference):
-            return self.has(repository, reference)
-        return (mirror / "HEAD").exists() and bool(self._commit(mirror, f"refs/tags/{reference}"))
+    def _settled(self, mirror: Path, reference: str) -> str:
+        """Return the commit of ``reference`` where the mirror has it and no fetch could change it.
+
+        ``""`` for anything else.
+        """
+        if not (mirror / "HEAD").exists():
+            return ""
+        whole = names.COMMIT.fullmatch(reference)
+        return self._commit(mirror, reference if whole else f"refs/tags/{reference}")
 
     def _commit(self, mirror: Path, name: str) -> str:
         done = self._git.run(
@@ -336,7 +340,8 @@ class RepositoryCache:
         alternates.write_text(f"{(mirror / 'objects').as_posix()}\n", encoding="utf-8")
         run("remote", "add", "origin", repository, folder=destination)
         run("checkout", "--quiet", "--detach", commit, folder=destination)
-        if run("rev-parse", "HEAD", folder=destination) != commit:
+        # Detached, it holds the commit itself.
+        if (destination / ".git" / "HEAD").read_text(encoding="utf-8").strip() != commit:
             raise GitError(
                 f"`{repository}` gave another commit than `{commit[:12]}`", subject=repository
             )

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ast
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from comfydock_core.domain.model_loaders import INPUT_FOLDER, Loaders, LoaderWidget
@@ -24,32 +24,16 @@ from comfydock_core.storage.folded_values import (
 )
 from comfydock_core.storage.frontend_classes import frontend_classes
 from comfydock_core.storage.loader_inputs import loader_widgets
+from comfydock_core.storage.node_catalogue import NodeCatalogue, core_files
 from comfydock_core.storage.node_names import MAPPINGS, mapped_names
 from comfydock_core.storage.pack_reading import PackReading
 from comfydock_core.storage.python_source import (
     PackSource,
-    SkippedFile,
-    python_files,
     source_files,
 )
 
 _LISTINGS = (b"get_filename_list", b"get_input_", b"_upload", b"UploadType")
 _SCHEMA = "define_schema"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NodeCatalogue:
-    """The node classes of a folder with the widgets that name their model files.
-
-    ``inputs`` are the widgets that name files of ComfyUI's input folder, by class. ``frontend`` are
-    the classes that exist in the browser alone. ``skipped`` are the files that could not be
-    searched for more.
-    """
-
-    classes: Mapping[str, tuple[LoaderWidget, ...]]
-    skipped: tuple[SkippedFile, ...] = ()
-    inputs: Loaders = field(default_factory=dict)
-    frontend: tuple[str, ...] = ()
 
 
 def scan_node_classes(folder: Path) -> NodeCatalogue:
@@ -60,13 +44,6 @@ def scan_node_classes(folder: Path) -> NodeCatalogue:
 def core_node_classes(comfyui: Path) -> NodeCatalogue:
     """Read the classes that come with ComfyUI itself, from its checkout."""
     return scan_files(core_files(comfyui))
-
-
-def core_files(comfyui: Path) -> list[Path]:
-    """Return the files of a ComfyUI checkout that define nodes."""
-    extras = sorted((comfyui / "comfy_extras").glob("*.py"))
-    api_nodes = python_files(comfyui / "comfy_api_nodes")
-    return [comfyui / "nodes.py", *extras, *api_nodes]
 
 
 def scan_files(files: Iterable[Path]) -> NodeCatalogue:

@@ -13,7 +13,7 @@ from typing import Any
 from comfydock_core.domain.model_loaders import Loaders, LoaderWidget
 from comfydock_core.errors import StorageError
 from comfydock_core.storage.durable_files import write_durably
-from comfydock_core.storage.node_classes import NodeCatalogue, core_files, scan_files
+from comfydock_core.storage.node_catalogue import NodeCatalogue, core_files
 from comfydock_core.storage.python_source import LARGEST_FILE, SkippedFile, source_files
 
 _FORMAT = 3
@@ -53,6 +53,9 @@ class NodeScanCache:
         with suppress(*_UNUSABLE):
             catalogue = _read(shared, folder)
         if catalogue is None:
+            # Most packs were read before, and a command need not load what reads them.
+            from comfydock_core.storage.node_classes import scan_files
+
             catalogue = scan_files(files)
             # What changed while it was read is nobody's catalogue.
             if _content(folder, files) != content:

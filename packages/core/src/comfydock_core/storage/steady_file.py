@@ -67,7 +67,7 @@ def steady_file(path: Path) -> Iterator[SteadyFile]:
     if not stat.S_ISREG(before.st_mode):
         raise StorageError(f"`{path}` is no regular file", subject=str(path))
     with _named_failures(path):
-        file = FileIO(path, opener=_open_without_waiting)
+        file = FileIO(path, opener=open_without_waiting)
     with file:
         _expect_same(path, before, os.fstat(file.fileno()))
         yield SteadyFile(path, file, before.st_size)
@@ -94,7 +94,7 @@ def _version(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
+def open_without_waiting(path: str, flags: int) -> int:
     """Open at once even what became a pipe a moment ago; Windows has no such pipes in folders."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 

@@ -21,6 +21,7 @@ from comfydock_core.errors import (
     PythonEnvironmentError,
     RequirementConflictError,
 )
+from comfydock_core.storage.found_pythons import FoundPythons
 from comfydock_core.storage.installed_packages import still_required
 from comfydock_core.storage.processes import (
     Finished,
@@ -59,14 +60,18 @@ class Uv:
     """
 
     def __init__(
-        self, settings: PythonSettings, environment: Mapping[str, str], cache: Path
+        self,
+        settings: PythonSettings,
+        environment: Mapping[str, str],
+        cache: Path,
+        found: FoundPythons,
     ) -> None:
         self._settings = settings
         self._environment = scrubbed_environment(environment, _STEERING, _STEERING_NAMES) | {
             "UV_CACHE_DIR": str(cache),
             "UV_NO_PROGRESS": "1",
         }
-        self._found: dict[str, Path] = {}
+        self._found = found
 
     def _run(self, *arguments: str | Path, **variables: str) -> Finished:
         command = [uv_package.find_uv_bin(), *arguments, "--no-config", "--color=never"]
@@ -82,13 +87,6 @@ class Uv:
         index = ["--default-index", self._settings.index] if self._settings.index else []
         links = [w for place in self._settings.find_links for w in ("--find-links", place)]
         return [*index, *links]
-
-    def create_venv(self, venv: Path, python_version: str) -> None:
-        """Make an empty virtual environment, fetching that Python when it is not here."""
-        self._checked(
-            f"a virtual environment with Python {python_version} could not be made",
-            *("venv", "--quiet", "--clear", "--python", self._python(python_version), venv),
-        )
 
     def _python(self, version: str) -> str:
         """Return the interpreter for ``version``, or ``version`` itself for uv to fetch.
@@ -124,12 +122,17 @@ class Uv:
             raise RequirementConflictError("the Python requirements exclude each other", cause=text)
         raise _failure("the Python requirements could not be resolved", done)
 
-    def sync(self, project: Path, venv: Path, *, build: bool = True) -> None:
-        """Install what the lock in ``project`` says, leaving other packages (torch) in place."""
+    def sync(self, project: Path, venv: Path, *, new_python: str = "", build: bool = True) -> None:
+        """Install what the lock in ``project`` says, leaving other packages (torch) in place.
+
+        ``new_python`` says that there is no ``venv``: it is made with that version, which is
+        fetched when it is not here.
+        """
         self._checked(
             "the Python packages could not be installed",
             *("sync", "--quiet", "--frozen", "--inexact", "--all-groups"),
             *("--project", str(project)),
+            *(["--python", self._python(new_python)] if new_python else []),
             *([] if build else ["--no-build"]),
             *self._sources(),
             UV_PROJECT_ENVIRONMENT=str(venv),
@@ -186,12 +189,14 @@ class Uv:
 
         A virtual environment around the current folder is somebody's project, and passed over.
         """
-        if version not in self._found:
-            done = self._run("python", "find", "--system", "--no-python-downloads", version)
-            if done.exit_code:
-                return None
-            self._found[version] = Path(done.output.strip())
-        return self._found[version]
+        if known := self._found.get(version):
+            return known
+        done = self._run("python", "find", "--system", "--no-python-downloads", version)
+        if done.exit_code:
+            return None
+        found = Path(done.output.strip())
+        self._found.keep(version, found)
+        return found
 
     def pythons(self, version: str = "") -> tuple[PythonBuild, ...]:
         """List the Pythons that ``version`` allows, newest first: here, or known to this uv.

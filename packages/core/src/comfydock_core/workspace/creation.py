@@ -84,6 +84,7 @@ def _create(workspace: Workspace, environment: Environment, request: CreateReque
     report(ItemStarted(step=STEP, item="ComfyUI"))
     commit, reference = workspace.tools.repositories.resolve(repository, request.comfyui)
     write_journal(environment.path, Journal(work="create"))
+    fetch_comfyui(workspace, repository, commit)
     place_comfyui(workspace, environment, repository, commit)
     report(ItemFinished(step=STEP, item="ComfyUI", detail=f"{reference} ({commit[:8]})"))
     manifest = Manifest(
@@ -99,7 +100,6 @@ def _create(workspace: Workspace, environment: Environment, request: CreateReque
     )
     report(ItemStarted(step=STEP, item="Python packages"))
     lock = python_packages.resolve(workspace, environment, manifest, committed + _SLACK)
-    python_packages.prepare_venv(workspace, environment, manifest.python_version)
     environment.write_manifest(manifest)
     python_packages.install(workspace, environment, lock, build=True)
     report(ItemFinished(step=STEP, item="Python packages", detail=python_detail(lock)))
@@ -133,12 +133,8 @@ def write_tracked(environment: Environment, manifest: Manifest) -> None:
     environment.workflows_path.mkdir(parents=True, exist_ok=True)
 
 
-def place_comfyui(
-    workspace: Workspace, environment: Environment, repository: str, commit: str
-) -> None:
-    """Make the ComfyUI checkout at ``commit`` unless it is there."""
-    if environment.comfyui_path.exists():
-        return
+def fetch_comfyui(workspace: Workspace, repository: str, commit: str) -> None:
+    """Have ``commit`` in the mirror; without network where it is there already."""
     repositories = workspace.tools.repositories
     if not repositories.has(repository, commit):
         repositories.update(repository)
@@ -148,9 +144,17 @@ def place_comfyui(
                 hint="the repository may have moved: set [hosts] comfyui_repository in config.toml",
                 subject=commit,
             )
+
+
+def place_comfyui(
+    workspace: Workspace, environment: Environment, repository: str, commit: str
+) -> None:
+    """Make the ComfyUI checkout at ``commit``, which the mirror has, unless it is there."""
+    if environment.comfyui_path.exists():
+        return
     aside = environment.path / ".ComfyUI.new"
     remove_folder(aside, workspace.root / "cache" / "trash")
-    repositories.check_out(repository, commit, aside)
+    workspace.tools.repositories.check_out(repository, commit, aside)
     if not (aside / "main.py").exists():
         raise GitError(f"`{repository}` at `{commit[:12]}` is no ComfyUI: it has no `main.py`")
     (aside / "custom_nodes").mkdir(exist_ok=True)

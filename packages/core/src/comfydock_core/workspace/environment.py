@@ -97,6 +97,9 @@ class Environment:
             return
         work = journal.work if journal else "create"
         interrupted, hint = _INTERRUPTED[work]
+        if journal and work == "import" and journal.plan is None:
+            # Nobody knows what it was to become, so it cannot go on.
+            hint = "delete"
         raise NotReadyError(
             f"`{self.name}` is not complete: its {interrupted} was interrupted",
             hint=f"comfydock {hint} {self.name}",
@@ -115,7 +118,7 @@ class History:
         """Make the repository if it is not there; it is always made by us, never unpacked."""
         if not (self._folder / ".git" / "HEAD").exists():
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._git.checked("init", "--quiet", ".", folder=self._folder)
+            self._git.checked("init", "--quiet", "--template=", ".", folder=self._folder)
             exclude = self._folder / ".git" / "info" / "exclude"
             exclude.parent.mkdir(exist_ok=True)
             exclude.write_text(f"*{UNFINISHED}\n", encoding="utf-8")

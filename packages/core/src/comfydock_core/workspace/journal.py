@@ -6,22 +6,28 @@ environment is *incomplete*; removing it is the last act of making one (design.m
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from io import FileIO
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from comfydock_core.domain.acquisition import ImportPlan
+from comfydock_core.domain.names import COMMIT
+from comfydock_core.domain.plan_checking import check_change, check_plan
 from comfydock_core.domain.update import UpdatePlan
-from comfydock_core.errors import StorageError
+from comfydock_core.errors import ManifestError, StorageError
 from comfydock_core.storage.durable_files import (
     UNFINISHED,
     storage_errors,
     sync_folder,
     write_durably,
 )
+from comfydock_core.storage.steady_file import open_without_waiting
 
 JOURNAL = "import.json"
 _AFTER_NODES_AND_MODELS = frozenset({"manifest", "python", "workflows", "inputs"})
@@ -31,9 +37,10 @@ _AFTER_NODES_AND_MODELS = frozenset({"manifest", "python", "workflows", "inputs"
 class Journal:
     """``work`` says what makes the environment; ``done`` are the names of its finished steps.
 
-    ``bundle`` is the digest of the bundle's contents, ``archive`` the file that it came in (its
-    models are still in there), ``requested`` the name that was asked for and ``plan`` what was
-    confirmed; a ``create`` has none of them. ``failed_nodes`` and
+    ``bundle`` is the digest of the bundle's contents, ``unpacked`` that of the folder with what was
+    unpacked of it, ``archive`` the file that it came in (its models are still in there),
+    ``requested`` the name that was asked for, ``decisions`` are the flags that decided something,
+    and ``plan`` is what was confirmed; a ``create`` has none of them. ``failed_nodes`` and
     ``failed_models`` say why something was given up, by node name and model key.
 
     An ``update`` or rollback has ``update`` in the place of ``plan``, and ``before`` is the commit
@@ -42,8 +49,10 @@ class Journal:
 
     work: Literal["create", "import", "update"]
     bundle: str = ""
+    unpacked: str = ""
     archive: str = ""
     requested: str = ""
+    decisions: tuple[str, ...] = ()
     plan: ImportPlan | None = None
     update: UpdatePlan | None = None
     before: str = ""
@@ -67,19 +76,46 @@ class Journal:
 
 
 def journal_of(environment: Path) -> Journal | None:
-    """Read the journal of an environment's folder; None when it is complete."""
+    """Read the journal of an environment's folder; None when it is complete.
+
+    What a bundle may not say, its plan may not say either: StorageError.
+    """
     path = environment / JOURNAL
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Journal)
+        journal = msgspec.json.decode(_bytes_of(path), type=Journal)
+        _check(journal, environment.name)
     except FileNotFoundError:
         return None
-    except msgspec.MsgspecError as error:
-        raise StorageError(
-            f"`{path}` cannot be read",
-            cause=str(error),
-            hint=_way_out(environment),
-            subject=str(path),
-        ) from error
+    except (OSError, msgspec.MsgspecError) as error:
+        raise _unusable(path, "cannot be read", str(error)) from error
+    except ManifestError as error:
+        raise _unusable(path, "is not what comfydock wrote", error.sentence) from error
+    return journal
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Read a regular file; another process may replace it meanwhile, and a pipe never ends."""
+    with FileIO(path, opener=open_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError("it is no regular file")
+        return file.read()
+
+
+def _check(journal: Journal, environment: str) -> None:
+    if journal.before and not COMMIT.fullmatch(journal.before):
+        raise ManifestError(f"`before` in `{JOURNAL}` is no commit")
+    if journal.update:
+        check_change(journal.update, environment, JOURNAL)
+    plan = journal.update.acquisition if journal.update else journal.plan
+    if journal.plan:
+        check_plan(journal.plan, environment, JOURNAL)
+    if journal.failed_models.keys() - (plan.aggregates.keys() if plan else ()):
+        raise ManifestError(f"`failed_models` in `{JOURNAL}` has what is no model of the plan")
+
+
+def _unusable(path: Path, problem: str, cause: str) -> StorageError:
+    hint = _way_out(path.parent)
+    return StorageError(f"`{path}` {problem}", cause=cause, hint=hint, subject=str(path))
 
 
 def _way_out(environment: Path) -> str:
@@ -91,7 +127,7 @@ def _way_out(environment: Path) -> str:
 
 def write_journal(environment: Path, journal: Journal) -> None:
     """Record the journal; it lasts when this returns."""
-    write_durably(environment / JOURNAL, msgspec.json.encode(journal))
+    write_durably(environment / JOURNAL, msgspec.json.encode(journal), 0o600)
 
 
 def close_journal(environment: Path) -> None:

@@ -79,11 +79,30 @@ def keep_own_files(
         return tuple(sorted(kept.iterdir())) if kept.is_dir() else ()
 
 
+def edited_packs(
+    git: Git, custom_nodes: Path, recorded: Iterable[NodeInfo], names: Iterable[str]
+) -> tuple[str, ...]:
+    """Return which of ``names`` were changed by hand where they lie, or put there by hand.
+
+    A development node is not told of: nobody but its user changes it.
+    """
+    known = {node.name: node for node in recorded}
+    own = {name for name, node in known.items() if node.source == "development"}
+    with storage_errors(custom_nodes):
+        return tuple(
+            name
+            for name in names
+            if name not in own
+            and _is_there(custom_nodes / name)
+            and not _can_be_had_again(git, known.get(name), custom_nodes / name)
+        )
+
+
 def _can_be_had_again(git: Git, node: NodeInfo | None, pack: Path) -> bool:
     if node is None or node.source == "development" or pack.is_symlink():
         return False
     if node.source == "git":
-        return (pack / ".git").is_dir() and not any(_changed_in_repository(git, pack))
+        return (pack / ".git").is_dir() and not any(_changed_in_repository(git, pack, node.version))
     listed = pack / _TRACKING
     if not listed.is_file():
         return False
@@ -91,7 +110,11 @@ def _can_be_had_again(git: Git, node: NodeInfo | None, pack: Path) -> bool:
     return all(path in theirs for path in _files(pack))
 
 
-def _changed_in_repository(git: Git, pack: Path) -> Iterator[str]:
+def _changed_in_repository(git: Git, pack: Path, commit: str) -> Iterator[str]:
+    """Name what is there beside ``commit``; a commit of its user's own is in no other place."""
+    head = git.run("rev-parse", "--verify", "HEAD", folder=pack)
+    if head.output.strip() != commit:
+        yield "HEAD"
     output = git.run(
         *("status", "--porcelain=v1", "-z", "--ignored", "--no-renames"),
         folder=pack,

@@ -29,6 +29,7 @@ from comfydock_core.storage.durable_files import (
     staging_folder,
     write_durably,
 )
+from comfydock_core.storage.node_registry import NodeRegistry, RegistryVersion, UnknownNodeError
 from comfydock_core.storage.user_paths import user_path
 from comfydock_core.storage.zip_reader import extract_zip
 from comfydock_core.workspace import python_packages
@@ -41,6 +42,7 @@ _TRACKING = ".tracking"
 _ADDRESS = re.compile(r"(?P<target>[a-z+]+://(?:[^@/]*@)?[^@/]+(?:/[^@]*)?)(?:@(?P<reference>.+))?")
 _SSH = re.compile(r"[^@/\s]+@(?P<host>[^@:/\s]+):(?P<path>[^@:\s]+)")
 _REGISTRY = re.compile(r"(?P<target>[^@/]+)(?:@(?P<reference>.+))?")
+_WITH_DIGEST = re.compile(r"(?P<name>[^@/#]+@[^#]+)#sha256=(?P<digest>[0-9a-f]{64})")
 _ON_GITHUB = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _NOT_COPIED = ("__pycache__", "*.pyc", "node_modules", ".venv", "*.egg-info")
 
@@ -71,7 +73,7 @@ def stage_registry(
         info = NodeInfo(name=node_id, source="registry", version=version, registry_id=node_id)
     else:
         wanted = version or workspace.tools.registry.version(node_id).version
-        release = workspace.tools.registry.install(node_id, wanted)
+        release = _release(workspace.tools.registry, node_id, wanted)
         info = NodeInfo(
             name=release.node_id,
             source="registry",
@@ -85,6 +87,15 @@ def stage_registry(
     members = extract_zip(cached, folder)
     _track(folder, members)
     return _staged(replace(info, sha256=cached.stem), folder)
+
+
+def _release(registry: NodeRegistry, node_id: str, version: str) -> RegistryVersion:
+    """Return the version to install; UnknownNodeError says whether it or the pack is unknown."""
+    try:
+        return registry.install(node_id, version)
+    except UnknownNodeError:
+        registry.node(node_id)
+        raise
 
 
 def _track(folder: Path, members: Sequence[ArchiveMember]) -> None:
@@ -318,13 +329,18 @@ def add_development(workspace: Workspace, environment: Environment, folder: Path
 
 
 def add_named(workspace: Workspace, environment: Environment, text: str) -> NodeInfo:
-    """Add what a user names: ``ID[@VERSION]``, ``URL[@REF]`` or ``owner/repository`` of GitHub."""
-    target, reference = parse_name(text)
+    """Add what a user names: ``ID[@VERSION]``, ``URL[@REF]`` or ``owner/repository`` of GitHub.
+
+    After ``ID@VERSION`` may come ``#sha256=HEX``: then nothing but that archive is taken.
+    """
+    found = _WITH_DIGEST.fullmatch(text)
+    target, reference = parse_name(found["name"] if found else text)
     with staging_folder(workspace.staging_path, "node-") as staging:
         if "://" in target:
             staged = stage_git(workspace, target, reference, staging)
         else:
-            staged = stage_registry(workspace, target, reference, staging)
+            digest = found["digest"] if found else ""
+            staged = stage_registry(workspace, target, reference, staging, digest)
         add_node(workspace, environment, staged)
         return staged.info
 

@@ -22,7 +22,7 @@ from comfydock_core.domain.manifest import Manifest, TorchSpec
 from comfydock_core.domain.requirements import package_name
 from comfydock_core.errors import PythonEnvironmentError, RequirementConflictError
 from comfydock_core.events import Notice
-from comfydock_core.storage.durable_files import staging_folder, write_durably
+from comfydock_core.storage.durable_files import remove_folder, staging_folder, write_durably
 from comfydock_core.storage.project_file import project_text
 from comfydock_core.workspace.environment import Environment
 from comfydock_core.workspace.workspace import Workspace
@@ -146,13 +146,13 @@ def _named_conflict(
 
 
 def install(workspace: Workspace, environment: Environment, lock: str, *, build: bool) -> None:
-    """Write ``lock`` and make the venv hold what it says.
+    """Write ``lock`` and make the venv hold what it says; the manifest is written already.
 
     What it no longer says is removed, unless a package that no lock has (torch) requires it.
     """
     before = _locked_names(environment.lock_path)
     write_durably(environment.lock_path, lock.encode())
-    workspace.tools.uv.sync(environment.cec_path, environment.venv_path, build=build)
+    _sync(workspace, environment, build)
     gone = before - _locked_names(environment.lock_path)
     workspace.tools.uv.uninstall(environment.venv_path, sorted(gone))
 
@@ -163,10 +163,13 @@ def _locked_names(path: Path) -> frozenset[str]:
     return frozenset(package.name for package in parse_lock(path.read_bytes()))
 
 
-def prepare_venv(workspace: Workspace, environment: Environment, python_version: str) -> None:
-    """Make the virtual environment unless a whole one is there."""
-    if not environment.python.exists():
-        workspace.tools.uv.create_venv(environment.venv_path, python_version)
+def _sync(workspace: Workspace, environment: Environment, build: bool) -> None:
+    """Install into the venv; one that is not there or not whole is made anew on the way."""
+    project, venv, new_python = environment.cec_path, environment.venv_path, ""
+    if not (environment.python.exists() and (venv / "pyvenv.cfg").exists()):
+        remove_folder(venv, workspace.root / "cache" / "trash")
+        new_python = environment.manifest().python_version
+    workspace.tools.uv.sync(project, venv, new_python=new_python, build=build)
 
 
 def install_torch(

@@ -55,14 +55,16 @@ class Tools:
     @cached_property
     def uv(self) -> Uv:
         """uv, for this user's settings."""
+        from comfydock_core.storage.found_pythons import FoundPythons
         from comfydock_core.storage.uv import Uv, uv_cache_folder
 
+        found = FoundPythons(self._root / "cache" / "pythons.json", self._process_environment)
         cache = uv_cache_folder(self._process_environment, self._root)
         # uv leaves lock files of its own in the temporary folder.
         temporary = self._root / "cache" / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
         places = dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(temporary))
-        return Uv(self._settings.python, {**self._process_environment, **places}, cache)
+        return Uv(self._settings.python, {**self._process_environment, **places}, cache, found)
 
     @cached_property
     def http(self) -> HttpClient:

@@ -19,6 +19,7 @@ from comfydock_core.storage.project_file import read_project
 from comfydock_core.workspace.environment import Environment
 
 FOLDER = "update"
+RETURNING = "returning"
 _BUNDLE, _COMMITTED, _LIVE = "bundle", "before", "live"
 
 
@@ -47,6 +48,11 @@ class UpdateFolder:
     def outgoing(self) -> Path:
         """Node packs that went."""
         return self.path / "outgoing"
+
+    @property
+    def returning(self) -> Path:
+        """Packs that come back as their user had changed them, by name."""
+        return self.path / RETURNING
 
     @property
     def target(self) -> Path:
