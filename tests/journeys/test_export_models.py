@@ -138,3 +138,17 @@ def test_without_a_person_digests_are_computed_and_nothing_is_asked(mine: Desk) 
 def test_a_flag_skips_the_digests(mine: Desk) -> None:
     assert mine.export("--skip-hashes", "--json").exit_code == 0
     assert "sha256_hash" not in model_of(mine)
+
+
+def test_two_models_that_are_one_file_elsewhere_are_named_before_anything_is_written(
+    mine: Desk,
+) -> None:
+    twin = mine.model("Mine.safetensors")
+    mine.save("twin", f"{mine.name}/{twin.name}")
+    mine.commit()
+    error = mine.refused("--yes")
+    assert "cannot both be where it says" in error["message"]
+    assert "Mine.safetensors" in error["message"]
+    assert error["hint"] == "rename one of the two files, then commit again"
+    mine.export("--workflows", "twin.json")
+    assert "Mine.safetensors" in mine.members()["pyproject.toml"].decode()

@@ -45,9 +45,10 @@ def bundled(*models: ManifestModel, hashed: bool = True) -> Manifest:
 def test_two_models_in_one_place_are_refused_with_both_names(first: str, second: str) -> None:
     one, other = content(first, hash=ONE), content(second, hash=OTHER)
     with pytest.raises(ManifestError) as caught:
-        check_model_places(bundled(one, other))
+        check_model_places(bundled(one, other), "rename one")
     assert f"`{first}` ({ONE[:12]})" in caught.value.sentence
     assert f"`{second}` ({OTHER[:12]})" in caught.value.sentence
+    assert caught.value.hint == "rename one"
 
 
 @pytest.mark.parametrize(
@@ -59,10 +60,10 @@ def test_two_models_in_one_place_are_refused_with_both_names(first: str, second:
     ],
 )
 def test_what_has_a_place_of_its_own_passes(models: tuple[ManifestModel, ...]) -> None:
-    check_model_places(bundled(*models))
+    check_model_places(bundled(*models), "")
 
 
 def test_names_that_were_never_resolved_and_models_nobody_uses_are_left_alone() -> None:
     two = (content("loras/a.sft", hash=ONE), content("loras/a.sft", hash=OTHER))
-    check_model_places(bundled(*two, hashed=False))
-    check_model_places(replace(bundled(*two), workflows={}))
+    check_model_places(bundled(*two, hashed=False), "")
+    check_model_places(replace(bundled(*two), workflows={}), "")

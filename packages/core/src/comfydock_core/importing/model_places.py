@@ -13,7 +13,7 @@ from comfydock_core.errors import ManifestError
 from comfydock_core.importing.plan import target_path
 
 
-def check_model_places(manifest: Manifest) -> None:
+def check_model_places(manifest: Manifest, hint: str) -> None:
     """Raise ManifestError for two models where one would take the place of the other, or block it.
 
     What has no hash was never resolved: it is only a name, which another entry may know better.
@@ -24,11 +24,11 @@ def check_model_places(manifest: Manifest) -> None:
     for one in (aggregate for aggregate in aggregates if aggregate.model.hash):
         other = taken.setdefault(folded(_place(one)), one)
         if other is not one and not _is_same(one, other):
-            raise _clash(other, one)
+            raise _clash(other, one, hint)
     for place, one in taken.items():
         for above in PurePosixPath(place).parents:
             if str(above) in taken:
-                raise _clash(taken[str(above)], one)
+                raise _clash(taken[str(above)], one, hint)
 
 
 def _place(aggregate: ModelAggregate) -> str:
@@ -47,10 +47,10 @@ def _is_same(one: ModelAggregate, other: ModelAggregate) -> bool:
     return bool(digests) and len(known) == 1
 
 
-def _clash(one: ModelAggregate, other: ModelAggregate) -> ManifestError:
+def _clash(one: ModelAggregate, other: ModelAggregate, hint: str) -> ManifestError:
     first, second = (f"`{escape_text(_place(a))}` ({a.model.hash[:12]})" for a in (one, other))
     return ManifestError(
         f"two models of `{PYPROJECT}` cannot both be where it says: {first} and {second}",
-        hint="ask the sender to rename one of them",
+        hint=hint,
         subject=_place(other),
     )

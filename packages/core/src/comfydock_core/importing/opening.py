@@ -46,7 +46,7 @@ def open_contents(contents: BundleContents, comfyui_repository: str) -> OpenedBu
     ``comfyui_repository`` stands in where the bundle names none: one from a folder of its author's.
     """
     manifest = parse_manifest_toml(contents.pyproject_path.read_bytes())
-    check_model_places(manifest)
+    check_model_places(manifest, "ask the sender to rename one of them")
     lock = parse_lock(contents.lock_path.read_bytes()) if contents.lock_path.exists() else ()
     if "://" not in manifest.comfyui_repository:
         manifest = replace(manifest, comfyui_repository=comfyui_repository)

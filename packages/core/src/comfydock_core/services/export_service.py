@@ -42,6 +42,7 @@ from comfydock_core.exporting.selection import (
 )
 from comfydock_core.exporting.sources import settle_sources, without_sources
 from comfydock_core.exporting.validation import of_workflows, validate
+from comfydock_core.importing.model_places import check_model_places
 from comfydock_core.interaction import ExportInteraction, Unattended
 from comfydock_core.services.resolve_service import ResolveService
 from comfydock_core.storage.durable_files import staging_folder, storage_errors
@@ -205,6 +206,7 @@ class ExportService:
         selection = Selection(manifest=manifest)
         if options.workflows:
             selection = select(manifest, options.workflows)
+        check_model_places(selection.manifest, "rename one of the two files, then commit again")
         if contents_of(options.profile).node_sources:
             return selection
         return without_development_nodes(selection)
