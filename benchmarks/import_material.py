@@ -19,11 +19,12 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import uv
 from comfydock_cli.demo.hub import INDEX, serving
@@ -183,6 +184,11 @@ def _package_index(wheels: Path, folder: Path) -> Iterator[str]:
 
 class _QuietFiles(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        """Send a wheel; uv turns away as soon as it has read a wheel's table of contents."""
+        with suppress(ConnectionError):
+            shutil.copyfileobj(source, outputfile)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name it has)
         """Requests are not shown."""

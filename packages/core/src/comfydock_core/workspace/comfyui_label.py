@@ -12,8 +12,8 @@ _RELEASE = re.compile(r"v?\d+(\.\d+)+")
 def true_label(workspace: Workspace, repository: str, commit: str, label: str) -> str:
     """Return ``label``, or what ``commit`` really is where the mirror knows that it is not that.
 
-    What is no release (a branch, a commit) and a release that the
-    mirror does not know are believed, the latter only where the commit has no release's tag.
+    What is no release (a branch, a commit) and a release that the mirror does not know are
+    believed, the latter only where the commit has no release's tag.
     """
     known = workspace.tools.repositories.has
     if not _RELEASE.fullmatch(label) or not known(repository, commit):
