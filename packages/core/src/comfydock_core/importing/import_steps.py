@@ -18,7 +18,7 @@ from comfydock_core.domain.manifest import Manifest, NodeInfo
 from comfydock_core.domain.requirements import Requirements
 from comfydock_core.errors import NodeError
 from comfydock_core.events import ItemFinished, ItemStarted, Notice, StepFinished, StepStarted
-from comfydock_core.importing.local_keys import keep_digests, local_keys, with_local_keys
+from comfydock_core.importing.local_keys import as_known_here
 from comfydock_core.importing.preflight import require_not_forbidden
 from comfydock_core.importing.substitution import apply_substitutes
 from comfydock_core.storage.downloads import DownloadRequest, model_request
@@ -143,9 +143,8 @@ def write_manifest(work: Work, journal: Journal) -> None:
     )
     manifest = replace(manifest, comfyui_commit=commit, comfyui_version=version)
     manifest = apply_substitutes(work.workspace, manifest, work.plan)
-    index, failed = work.workspace.tools.models, frozenset(journal.failed_models)
-    keep_digests(index, work.plan, failed, work.workspace.download_directory)
-    manifest = with_local_keys(manifest, local_keys(index, work.plan, failed))
+    failed = frozenset(journal.failed_models)
+    manifest = as_known_here(work.workspace, manifest, work.plan, failed)
     creation.write_tracked(work.environment, manifest)
 
 

@@ -10,6 +10,16 @@ from comfydock_core.domain.acquisition import ImportPlan
 from comfydock_core.domain.manifest import Manifest
 from comfydock_core.storage.hashing import FullHashes
 from comfydock_core.storage.model_index import ModelIndex
+from comfydock_core.workspace.workspace import Workspace
+
+
+def as_known_here(
+    workspace: Workspace, manifest: Manifest, plan: ImportPlan, failed: frozenset[str]
+) -> Manifest:
+    """Return the manifest with this machine's keys, and keep the digests that were verified."""
+    index = workspace.tools.models
+    keep_digests(index, plan, failed, workspace.download_directory)
+    return with_local_keys(manifest, local_keys(index, plan, failed))
 
 
 def local_keys(index: ModelIndex, plan: ImportPlan, failed: frozenset[str]) -> dict[str, str]:

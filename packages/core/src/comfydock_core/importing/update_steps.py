@@ -13,7 +13,7 @@ from comfydock_core.domain.requirements import wants_torch
 from comfydock_core.domain.update import UpdatePlan
 from comfydock_core.events import ItemFinished, ItemStarted, Notice, StepFinished, StepStarted
 from comfydock_core.importing.import_steps import Work, place_input_files
-from comfydock_core.importing.local_keys import keep_digests, local_keys, with_local_keys
+from comfydock_core.importing.local_keys import as_known_here
 from comfydock_core.importing.merging import free_name, without_failed
 from comfydock_core.storage.durable_files import storage_errors, write_durably
 from comfydock_core.storage.project_file import read_project, write_project
@@ -69,10 +69,8 @@ def _target_manifest(work: ChangingWork, journal: Journal) -> Manifest:
     repository, commit = manifest.comfyui_repository, manifest.comfyui_commit
     label = true_label(work.workspace, repository, commit, manifest.comfyui_version)
     manifest = replace(manifest, comfyui_version=label)
-    index = work.workspace.tools.models
     failed = frozenset(journal.failed_models)
-    keep_digests(index, work.plan, failed, work.workspace.download_directory)
-    return with_local_keys(manifest, local_keys(index, work.plan, failed))
+    return as_known_here(work.workspace, manifest, work.plan, failed)
 
 
 def _resolved(work: ChangingWork, manifest: Manifest) -> str:
